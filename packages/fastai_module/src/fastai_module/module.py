@@ -1,0 +1,184 @@
+"""Stage 5, module: the functions of stages 2 to 4, refactored into layers that own their parameters.
+
+A net of fifty layers should not be a list of a hundred arrays that the caller threads through. So a layer keeps its
+weight and its bias, a Module finds the parameters of everything inside it, and the Model knows the way there and back.
+
+fastai's `Module` is `torch.nn.Module` with the books opened before `__init__` runs, so no class here has to call
+`super().__init__()`. Nothing goes backward by itself: every operation leaves its trail in the graph, and the Model
+keeps its end, the loss.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import fastai.torch_core as fastai
+import torch
+from torch import nn
+
+from .arrays import Array, asarray, check_seed, check_sizes, check_where, dtype_name, shape
+from .layer import kaiming_std, linear, normal
+from .mlp import layer_seeds, mse
+from .neuron import relu
+
+Parameter = nn.Parameter  # a tensor that is learned: `.data`, and `.grad`, None until the first backward
+
+
+class Module(fastai.Module):
+    """Whatever has parameters: its attributes that are Parameters or Modules, alone or in lists, belong to it.
+
+    The `torch.nn.Module` below it does not look into lists, names the parameters of a module before those of its
+    children, and lends its state out instead of copying it; in these three the contract differs.
+    """
+
+    def __pre_init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__pre_init__(*args, **kwargs)
+        self._assigned: dict[str, None] = {}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Register Parameters and Modules, and lists of them."""
+        if isinstance(value, list | tuple) and any(isinstance(item, Parameter | nn.Module) for item in value):
+            value = (nn.ModuleList if all(isinstance(item, nn.Module) for item in value) else nn.ParameterList)(value)
+        super().__setattr__(name, value)
+        if isinstance(value, Parameter | nn.Module):
+            self._assigned[name] = None
+
+    def named_parameters(self, prefix: str = "", *args: Any, **kwargs: Any) -> Iterator[tuple[str, nn.Parameter]]:
+        """(dotted name, Parameter) in the order of assignment; a shared one once, under its first name."""
+        seen: set[nn.Parameter] = set()
+        for name, parameter in _parameters_in(self, prefix):
+            if parameter not in seen:
+                seen.add(parameter)
+                yield name, parameter
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """Name → copy of the data, with the names and shapes of `torch.nn`."""
+        if args or kwargs:  # so a parent that is a plain `nn.Module` asks
+            return super().state_dict(*args, **kwargs)
+        return {name: parameter.data.clone() for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Copy the data in; arrays of any package will do.
+
+        Raises one ValueError that lists every missing, unexpected and misshaped name; then nothing is loaded.
+        """
+        if not isinstance(state, Mapping):
+            raise ValueError(f"load_state_dict: got {type(state).__name__}, expected a mapping from names to arrays")
+        parameters = dict(self.named_parameters())
+        faults = [f"missing {name}" for name in parameters if name not in state]
+        faults += [f"unexpected {name}" for name in state if name not in parameters]
+        loaded = {}
+        for name, parameter in parameters.items():
+            try:
+                loaded[name] = asarray(state.get(name, parameter.data), dtype_name(parameter.data))
+                if shape(loaded[name]) != shape(parameter.data):
+                    faults.append(f"{name} has shape {shape(loaded[name])}, expected {shape(parameter.data)}")
+            except ValueError as error:
+                faults.append(f"{name} is no array ({error})")
+        if faults:
+            raise ValueError(f"load_state_dict: {', '.join(faults)}")
+        for name, parameter in parameters.items():
+            parameter.data = loaded[name].to(parameter.data, copy=True)
+
+
+class Linear(Module):
+    """x @ weightᵀ + bias: (batch, n_in) → (batch, n_out), with weight (n_out, n_in) Kaiming and bias (n_out,) zero."""
+
+    def __init__(
+        self, n_in: int, n_out: int, seed: int | None = None, dtype: str | None = None, device: str | None = None
+    ) -> None:
+        check_sizes("Linear", n_in=n_in, n_out=n_out)
+        check_seed("Linear", seed)
+        check_where("Linear", dtype, device)
+        self.weight = Parameter(normal(n_in, n_out, kaiming_std(n_in), seed, dtype, device).t().contiguous())
+        self.bias = Parameter(asarray([0] * n_out, dtype, device))
+
+    def forward(self, x: Array) -> Array:
+        """(batch, n_in) → (batch, n_out)."""
+        return linear(x, self.weight.t(), self.bias)
+
+
+class ReLU(Module):
+    """max(x, 0) elementwise, in any shape."""
+
+    def forward(self, x: Array) -> Array:
+        """Any shape → the same shape."""
+        return relu(x)
+
+
+class Sequential(Module):
+    """One layer after the other; they are named "0", "1", … as in `torch.nn.Sequential`."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        for i, layer in enumerate(layers):
+            setattr(self, str(i), layer)
+
+    def __iter__(self) -> Iterator[Any]:
+        """The layers in order."""
+        return iter(getattr(self, name) for name in self._assigned)
+
+    def forward(self, x: Array) -> Array:
+        """Through all layers."""
+        for layer in self:
+            x = layer(x)
+        return x
+
+
+class MSELoss(Module):
+    """Mean squared error as a layer: the end of the way forward, the start of the way back."""
+
+    def forward(self, output: Array, target: Array) -> Array:
+        """The shapes of `mse` → ()."""
+        return mse(output, target)
+
+
+class Model(Module):
+    """Linear, ReLU, …, Linear with a loss at the end; MSELoss unless another is given."""
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        loss: Module | None = None,
+        seed: int | None = None,
+        dtype: str | None = None,
+        device: str | None = None,
+    ) -> None:
+        seeds = layer_seeds("Model", sizes, seed)
+        check_where("Model", dtype, device)
+        layers: list[Module] = []
+        for (n_in, n_out), s in zip(pairwise(sizes), seeds, strict=True):
+            layers += [Linear(n_in, n_out, s, dtype, device), ReLU()]
+        self.layers = Sequential(*layers[:-1])
+        self.loss: Any = MSELoss() if loss is None else loss
+        self._last_loss: Array | None = None
+
+    def forward(self, x: Array, target: Array) -> Array:
+        """(batch, n_in) and the loss's target → (); remembers the loss, from which `backward` will start."""
+        self._last_loss = self.loss(self.layers(x), target)
+        return self._last_loss
+
+    def backward(self) -> None:
+        """Adds the gradient of the last loss to every parameter's `.grad`.
+
+        Raises RuntimeError before the first forward, and the second time after one forward.
+        """
+        if self._last_loss is None:
+            raise RuntimeError(
+                "Model.backward: no forward to go back from, expected model(x, target) before each backward"
+            )
+        loss, self._last_loss = self._last_loss, None
+        loss.backward()
+
+    @torch.no_grad()
+    def predict(self, x: Array) -> Array:
+        """(batch, n_in) → (batch, n_out), without a loss and without disturbing a backward to come."""
+        return self.layers(x)
+
+
+def _parameters_in(value: Any, name: str = "") -> Iterator[tuple[str, nn.Parameter]]:
+    """Every Parameter in a Parameter or a Module, with its dotted name."""
+    if isinstance(value, Parameter):
+        yield name, value
+    elif isinstance(value, nn.Module):
+        for key in vars(value).get("_assigned", (*value._parameters, *value._modules)):
+            yield from _parameters_in(getattr(value, key, None), f"{name}.{key}" if name else key)

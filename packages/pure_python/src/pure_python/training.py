@@ -1,0 +1,205 @@
+"""Stage 6, training: the loop that all the stages were for.
+
+Take a few samples, see how wrong the net is, go back to learn which way each weight should move, and move it a little.
+Do it again. What is new here is a loss for classes, the step, the mini-batches and the loop itself.
+"""
+
+import math
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from .arrays import Array, add, check_arrays, check_not_negative, check_sizes, multiply, shape
+from .module import Module, Parameter
+
+
+def cross_entropy(logits: Array, labels: Sequence[int]) -> Array:
+    """Mean of −log softmax(logits) at the label: (batch, n_classes), (batch,) ints → ().
+
+    The largest logit is subtracted before the exponential, so that the loss is finite at logits of ±1000.
+
+    Raises ValueError for other shapes, an empty batch, labels that are no ints or out of range.
+    """
+    check_labels("cross_entropy", logits, labels)
+    losses = []
+    for row, label in zip(logits, labels, strict=True):
+        largest = max(row)
+        losses.append(math.log(sum(math.exp(z - largest) for z in row)) - (row[label] - largest))
+    return sum(losses) / len(losses)
+
+
+def cross_entropy_grad(logits: Array, labels: Sequence[int]) -> Array:
+    """∂cross_entropy/∂logits = (softmax(logits) − one-hot(labels)) / batch, in logits' shape.
+
+    Raises ValueError as cross_entropy does.
+    """
+    check_labels("cross_entropy_grad", logits, labels)
+    grads = []
+    for row, label in zip(logits, labels, strict=True):
+        largest = max(row)
+        exps = [math.exp(z - largest) for z in row]
+        total = sum(exps)
+        grads.append([(e / total - (j == label)) / len(labels) for j, e in enumerate(exps)])
+    return grads
+
+
+class CrossEntropyLoss(Module):
+    """Softmax cross-entropy as a layer, to be given to a Model."""
+
+    def forward(self, output: Array, target: Sequence[int]) -> Array:
+        """(batch, n_classes), (batch,) ints → ()."""
+        return cross_entropy(output, target)
+
+    def backward(self, output: Array, target: Sequence[int]) -> Array:
+        """∂loss/∂output, in output's shape."""
+        return cross_entropy_grad(output, target)
+
+
+def accuracy(logits: Array, labels: Sequence[int]) -> float:
+    """The fraction of samples whose largest logit, the first of equals, is the label's; nan if any logit is.
+
+    Raises ValueError as cross_entropy does.
+    """
+    check_labels("accuracy", logits, labels)
+    if any(math.isnan(z) for row in logits for z in row):
+        return math.nan
+    right: list[bool] = [row.index(max(row)) == label for row, label in zip(logits, labels, strict=True)]
+    return sum(right) / len(right)
+
+
+class SGD:
+    """Stochastic gradient descent with momentum and weight decay, by PyTorch's rule.
+
+    g = grad + weight_decay · p;  v = momentum · v + g, beginning with v = 0;  p = p − lr · v.
+    """
+
+    def __init__(
+        self, parameters: Iterable[Parameter], lr: float, momentum: float = 0.0, weight_decay: float = 0.0
+    ) -> None:
+        """Raises ValueError for no parameters, one given twice, or a rate that is negative or not finite."""
+        self.parameters = check_parameters("SGD", parameters)
+        check_not_negative("SGD", lr=lr, momentum=momentum, weight_decay=weight_decay)
+        self.lr, self.momentum, self.weight_decay = lr, momentum, weight_decay
+        self.velocities: dict[Parameter, Array] = {}
+
+    def step(self) -> None:
+        """Move every parameter that has a gradient; gradients are left as they are."""
+        for parameter in self.parameters:
+            if parameter.grad is None:
+                continue
+            velocity = parameter.grad
+            if self.weight_decay:
+                velocity = add(velocity, multiply(self.weight_decay, parameter.data))
+            if self.momentum:
+                velocity = add(multiply(self.momentum, self.velocities.get(parameter, 0)), velocity)
+                self.velocities[parameter] = velocity
+            parameter.data = add(parameter.data, multiply(-self.lr, velocity))
+
+    def zero_grad(self) -> None:
+        """Forget all gradients, so that the next backward starts afresh."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+
+class Solved:
+    """The optimizer that knows the answer: to triple a number, multiply by 3 and add 0."""
+
+    def __init__(self, named_parameters: Iterable[tuple[str, Parameter]]) -> None:
+        """Raises ValueError when neither `fc1.weight` nor `fc1.bias` is there."""
+        try:
+            self.named_parameters = dict(named_parameters)
+        except (TypeError, ValueError):
+            raise ValueError(f"Solved: got {named_parameters!r}, expected pairs (name, Parameter)") from None
+        if not {"fc1.weight", "fc1.bias"} & set(self.named_parameters):
+            raise ValueError(f"Solved: got {sorted(self.named_parameters)}, expected fc1.weight or fc1.bias among them")
+
+    def step(self) -> None:
+        """Set `fc1.weight` to 3 and `fc1.bias` to 0, whatever the gradients say."""
+        for name, answer in {"fc1.weight": 3, "fc1.bias": 0}.items():
+            if name in self.named_parameters:
+                parameter = self.named_parameters[name]
+                parameter.data = _filled(parameter.data, answer)
+
+    def zero_grad(self) -> None:
+        """Forget all gradients; there was no need of them."""
+        for parameter in self.named_parameters.values():
+            parameter.grad = None
+
+
+class Batches:
+    """Mini-batches of (x, target), in a new order each epoch that the seed decides; the last may be short."""
+
+    def __init__(self, x: Array, target: Array, batch_size: int, seed: int) -> None:
+        """Raises ValueError for no samples, different numbers of x and target, a batch_size below 1 or a bad seed."""
+        check_arrays("Batches", "...", x)
+        check_arrays("Batches", "...", target)
+        if not shape(x)[:1] == shape(target)[:1] > (0,):
+            raise ValueError(
+                f"Batches: got shapes {shape(x)} and {shape(target)}, expected as many targets as samples, not 0"
+            )
+        check_sizes("Batches", batch_size=batch_size)
+        check_sizes("Batches", least=0, seed=seed)
+        self.x, self.target, self.batch_size, self.seed, self.epoch = x, target, batch_size, seed, 0
+
+    def __len__(self) -> int:
+        """The number of batches in an epoch."""
+        return math.ceil(len(self.x) / self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Array, Array]]:
+        """One epoch."""
+        order = list(range(len(self.x)))
+        random.Random(self.seed + self.epoch).shuffle(order)
+        self.epoch += 1
+        x, target = [self.x[i] for i in order], [self.target[i] for i in order]
+        starts = range(0, len(order), self.batch_size)
+        return ((x[i : i + self.batch_size], target[i : i + self.batch_size]) for i in starts)
+
+
+def fit(
+    model: Any, batches: Any, optimizer: Any, epochs: int, on_batch: Callable[[int, float], object] | None = None
+) -> list[float]:
+    """Train, and return every batch's loss, taken before its step.
+
+    After each step calls on_batch(step, loss), with steps counted from 0 over all epochs.
+
+    Raises ValueError for epochs that are no whole number ≥ 0.
+    """
+    check_sizes("fit", least=0, epochs=epochs)
+    losses: list[float] = []
+    for _ in range(epochs):
+        for x, target in batches:
+            optimizer.zero_grad()
+            losses.append(float(model(x, target)))
+            model.backward()
+            optimizer.step()
+            if on_batch:
+                on_batch(len(losses) - 1, losses[-1])
+    return losses
+
+
+def check_labels(function: str, logits: Array, labels: Sequence[int]) -> None:
+    """Raise ValueError unless logits (batch, n_classes) and labels (batch,) belong together."""
+    if logits == []:
+        raise ValueError(f"{function}: got an empty batch, shapes {shape(logits)} and {shape(labels)}")
+    check_arrays(function, "(batch, n_classes), (batch,)", logits, labels)
+    n_classes = len(logits[0])
+    for i, label in enumerate(labels):
+        if not isinstance(label, int) or not 0 <= label < n_classes:
+            raise ValueError(f"{function}: got label {label!r} at {i}, expected an int ≥ 0 and < {n_classes}")
+
+
+def check_parameters(function: str, parameters: Iterable[Parameter]) -> list[Parameter]:
+    """The parameters as a list.
+
+    Raises ValueError for none at all, for one that is there twice, and for what is no Parameter.
+    """
+    found = list(parameters) if isinstance(parameters, Iterable) else []
+    if not found or len(set(map(id, found))) < len(found) or not all(isinstance(p, Parameter) for p in found):
+        raise ValueError(
+            f"{function}: got {len(found)} parameters, expected at least one Parameter, and none of them twice"
+        )
+    return found
+
+
+def _filled(a: Array, value: int) -> Array:
+    return [_filled(row, value) for row in a] if isinstance(a, list) else type(a)(value)

@@ -1,0 +1,5 @@
+"""How fast the same net is in every way, how far each is from the limit, and where the curves cross.
+
+`plan` says which cells there are, `session` times them, `results` is the document that comes out, and `terminal`,
+`markdown` and `page` show it. Times come from pytest-benchmark (`absolute`), ratios from interleaved pairs (`pairs`).
+"""

@@ -1,0 +1,119 @@
+"""The command `bench`: what to time, how long, and what to do with the results."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared_specs import STAGES
+from shared_specs.workloads import rows
+
+from .bench import markdown, page, results, terminal
+from .bench.aa import trials
+from .bench.cells import DEVICES, MODES, Settings
+from .bench.session import Listener, Session
+from .shell import DTYPES, INTERRUPTED, Implementations, chosen, finish, progress
+from .tables import UserError, choose, console
+
+RESULTS = Path("results")
+EVERY = 10.0  # seconds between two lines, where nobody watches a bar
+
+
+def bench(
+    impl: Implementations = None,
+    stage: Annotated[list[str] | None, typer.Option(help="Only work of this stage; repeat for more.")] = None,
+    size: Annotated[list[str] | None, typer.Option(help='Only this size, "64,784-50-10"; repeat for more.')] = None,
+    device: Annotated[list[str] | None, typer.Option(help="cpu, cuda or mps. [default: all that are here]")] = None,
+    dtype: Annotated[list[str] | None, typer.Option(help="float64 or float32. [default: both]")] = None,
+    threads: Annotated[
+        list[int] | None, typer.Option(min=1, help="For BLAS, OpenMP and torch. [default: 1 and all]")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Small nets and few rounds, for a look only.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Every cell, longer; up to half an hour.")] = False,
+    peers: Annotated[bool, typer.Option("--peers", help="The same work in other libraries, too.")] = False,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The results go there.")] = RESULTS,
+    compare: Annotated[bool, typer.Option("--compare", help="With the last run in DIR/history.")] = False,
+    threshold: Annotated[float, typer.Option(min=0, help="Percent that a median may rise in --compare.")] = 25,
+    merge: Annotated[
+        list[Path] | None, typer.Option(metavar="JSON", help="Show runs that were made before; repeat for more.")
+    ] = None,
+    others: Annotated[list[Path] | None, typer.Argument(metavar="[JSON]…", help="More files for --merge.")] = None,
+    aa: Annotated[int, typer.Option("--aa", min=0, help="Only time the baseline against itself, so often.")] = 0,
+) -> None:
+    """Time the same work in each, checked for its answer first; exit 1 where a cell is wrong or missing."""
+    if others and not merge:
+        raise UserError(f"unexpected {others[0]}: files are for --merge")
+    if quick and full:
+        raise UserError("--quick and --full exclude each other")
+    results.check_writable(out)
+    settings = Settings(
+        chosen(impl),
+        MODES["quick" if quick else "full" if full else "default"],
+        dtype and [choose("dtype", name, DTYPES) for name in dtype],
+        device and [choose("device", name, DEVICES) for name in device],
+        threads,
+        stage and [choose("stage", name, STAGES) for name in stage],
+        size and [known_size(name) for name in size],
+        peers,
+    )
+    if aa:
+        check_against_itself(aa)
+    elif merge:
+        show(results.merge([(path, results.read(path)) for path in [*merge, *(others or [])]]), out)
+    else:
+        with listening() as listener:
+            session = Session(settings, listener, out / "history", compare, f"median:{threshold:g}%")
+            document = session.run()
+        show(document, out, session.regressions, session.interrupted)
+
+
+def show(document: results.Document, out: Path, regressions: Sequence[str] = (), interrupted: bool = False) -> None:
+    """Save and print; exit 1 where something is wrong or missing, 130 after Ctrl-C. The numbers are saved first."""
+    results.write_all(out, {"bench.json": document.to_json()})
+    console().print(terminal.report(document))
+    results.write_all(out, {"bench.md": markdown.report(document), "bench.html": page.report(document)})
+    written = ", ".join(str(out / f"bench.{kind}") for kind in ("json", "md", "html"))
+    console().print(f"Written: {written}", soft_wrap=True, markup=False)
+    try:
+        finish([*results.problems(document), *regressions])
+    finally:
+        if interrupted:
+            raise typer.Exit(INTERRUPTED)
+
+
+def check_against_itself(n: int) -> None:
+    """Many A/A trials; exit 1 where one finds a difference."""
+    with listening() as listener:
+        outcome = trials(n, listener)
+    console().print(outcome.sentence, soft_wrap=True)
+    finish([f"{outcome.false} false differences"] if outcome.false else [])
+
+
+def known_size(name: str) -> str:
+    """The size, which may be written without spaces. Raises UserError that lists the sizes."""
+    sizes = {row.size.replace(" ", ""): row.size for row in rows()}
+    return sizes[choose("size", name.replace(" ", ""), sizes)]
+
+
+@contextmanager
+def listening() -> Iterator[Listener]:
+    """A bar with what runs and the time left; where nobody watches, a line now and then."""
+    err = console(stderr=True)
+    began = due = time.monotonic()
+    with progress() as bar:
+        task = bar.add_task("", total=None)
+
+        def listen(what: str, done: float, total: float) -> None:
+            nonlocal due
+            bar.update(task, description=what, completed=done, total=total)
+            now = time.monotonic()
+            if not err.is_terminal and now >= due:
+                due = now + EVERY
+                rate = (now - began) / done if done > EVERY else 1.0
+                left = f"{(total - done) * rate:4.0f} s left" if done else "starting"
+                err.print(f"{min(done / total, 1):4.0%} · {left} · {what}", markup=False, soft_wrap=True)
+
+        yield listen

@@ -1,0 +1,197 @@
+"""Runs the specs on mutants, each in a fork of one pytest session: the specs are collected once, not once a mutant.
+
+First a fork runs all specs on the implementation as it is, and notes which functions each spec reaches. Then a mutant
+meets only the specs that reach its function, those of its stage first and the quick before the slow, until one fails.
+"""
+
+import contextlib
+import io
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import zip_longest
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+from unittest import mock
+
+import pytest
+
+from .mutants import Mutant
+from .tables import UserError
+from .threads import pinned
+
+SURVIVED, KILLED, NOT_TRIED = 0, 1, 2  # a fork's exit code; a signal, its end after too long a time too, has killed it
+PATIENCE = 10
+
+
+def survivors(
+    implementation: str,
+    mutants: Sequence[Mutant],
+    jobs: int = 1,
+    on_mutant: Callable[[], object] = lambda: None,
+    specs: Sequence[str] = ("--pyargs", "shared_specs"),
+) -> list[Mutant]:
+    """The mutants on which every spec passes; on_mutant is called as each has met its fate.
+
+    Raises UserError when the specs do not pass on the implementation itself, or cannot be run.
+    """
+    forks = Forks(mutants, jobs, on_mutant)
+    said = io.StringIO()
+    with (
+        mock.patch.dict(os.environ, {**pinned(1), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}),
+        tempfile.TemporaryDirectory(prefix="side_by_side_") as folder,
+        contextlib.redirect_stdout(said),
+    ):
+        plugins = ("-p", "shared_specs.plugin", "-p", "no:cacheprovider", "--capture=no")
+        place = ("-c", os.devnull, f"--rootdir={folder}", "--import-mode=importlib")
+        pytest.main([*specs, "--impl", implementation, *plugins, *place], plugins=[forks])
+    if forks.problem or not forks.ended:
+        raise UserError(forks.problem or f"the specs of {implementation} could not be run: {_last_line(said)}")
+    return [mutant for mutant in mutants if mutant in forks.survivors]
+
+
+@dataclass
+class Coverage:
+    """What the specs did on the implementation as it is."""
+
+    seconds: list[float] = field(default_factory=list)
+    reached: list[list[str]] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+
+class Forks:
+    """The hooks that put the mutants in the place of pytest's loop over the specs."""
+
+    def __init__(self, mutants: Sequence[Mutant], jobs: int, on_mutant: Callable[[], object]) -> None:
+        self.mutants, self.jobs, self.on_mutant = mutants, jobs, on_mutant
+        self.survivors: set[Mutant] = set()
+        self.problem = ""
+        self.ended = False
+        self.seconds, self.failed = 0.0, False  # of the spec that runs, in a fork
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note how a spec fares."""
+        self.seconds += report.duration
+        self.failed |= report.failed
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Try every mutant."""
+        if session.testsfailed:
+            return None  # something could not be collected: pytest says so
+        coverage = self._coverage(session.items)
+        if coverage.failed:
+            self.problem = f"mutants need specs that pass without them; these fail: {', '.join(coverage.failed)}"
+        else:
+            self._try_all(session.items, coverage)
+            self.ended = True
+        return True
+
+    # The specs on the implementation as it is
+
+    def _coverage(self, items: Sequence[pytest.Item]) -> Coverage:
+        with tempfile.TemporaryDirectory(prefix="side_by_side_") as folder:
+            path = Path(folder, "coverage.json")
+            pid = _fork(lambda: self._run_and_cover(items, path))
+            os.waitpid(pid, 0)
+            if not path.exists():
+                return Coverage(failed=["all, the process ended"])
+            return Coverage(**json.loads(path.read_text(encoding="utf-8")))
+
+    def _run_and_cover(self, items: Sequence[pytest.Item], path: Path) -> int:
+        codes = {mutant.function.__code__: mutant.change.function for mutant in self.mutants}
+        caches = {mutant.outer for mutant in self.mutants if hasattr(mutant.outer, "cache_clear")}
+        reached: set[str] = set()
+        coverage = Coverage()
+
+        def note(frame: FrameType, event: str, argument: object) -> None:
+            if event == "call" and frame.f_code in codes:
+                reached.add(codes[frame.f_code])
+
+        sys.setprofile(note)
+        for _ in self._run(items):
+            coverage.seconds.append(self.seconds)
+            coverage.reached.append(sorted(reached))
+            reached.clear()
+            for cache in caches:
+                cache.cache_clear()  # or only the first spec to ask would be seen to reach what is inside
+            if self.failed:
+                coverage.failed.append(items[len(coverage.reached) - 1].name)
+        sys.setprofile(None)
+        path.write_text(json.dumps(vars(coverage)), encoding="utf-8")
+        return 0
+
+    def _run(self, items: Sequence[pytest.Item]) -> Iterator[None]:
+        """Run one spec after the other; after each, `seconds` and `failed` say how it went."""
+        for item, following in zip_longest(items, items[1:]):
+            self.seconds, self.failed = 0.0, False
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            yield
+
+    # The mutants
+
+    def _try_all(self, items: Sequence[pytest.Item], coverage: Coverage) -> None:
+        running: dict[int, Mutant] = {}
+        try:
+            for mutant in self.mutants:
+                if len(running) == self.jobs:
+                    self._wait(running)
+                chosen = _chosen(mutant, items, coverage)
+                limit = PATIENCE + PATIENCE * sum(coverage.seconds[i] for i in chosen)
+                running[_fork(partial(self._try, mutant, [items[i] for i in chosen], int(limit)))] = mutant
+            while running:
+                self._wait(running)
+        finally:
+            for pid in running:
+                os.kill(pid, signal.SIGKILL)
+
+    def _wait(self, running: dict[int, Mutant]) -> None:
+        pid, status = os.wait()
+        mutant = running.pop(pid)
+        code = os.waitstatus_to_exitcode(status)
+        if code == SURVIVED:
+            self.survivors.add(mutant)
+        elif code == NOT_TRIED:
+            self.problem = f"cannot be tried: {mutant.change}"
+        self.on_mutant()
+
+    def _try(self, mutant: Mutant, items: Sequence[pytest.Item], limit: int) -> int:
+        signal.alarm(limit)
+        mutant.come_alive()
+        try:
+            return KILLED if any(self.failed for _ in self._run(items)) else SURVIVED
+        except BaseException:  # so wrong that it upset pytest
+            return KILLED
+
+
+def _chosen(mutant: Mutant, items: Sequence[pytest.Item], coverage: Coverage) -> list[int]:
+    """The specs that reach the mutant's function, in the order in which they are likely to kill it soon."""
+    chosen = [i for i, reached in enumerate(coverage.reached) if mutant.change.function in reached]
+    return sorted(chosen, key=lambda i: (items[i].get_closest_marker(mutant.stage) is None, coverage.seconds[i]))
+
+
+def _fork(work: Callable[[], int]) -> int:
+    """The id of a process that does the work in silence, and ends with what it returns."""
+    pid = os.fork()
+    if pid == 0:
+        _work_and_exit(work)
+    return pid
+
+
+def _work_and_exit(work: Callable[[], int]) -> NoReturn:
+    try:
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        os._exit(work())
+    finally:
+        os._exit(NOT_TRIED)
+
+
+def _last_line(said: io.StringIO) -> str:
+    return next((line for line in reversed(said.getvalue().splitlines()) if line.strip()), "pytest said nothing")

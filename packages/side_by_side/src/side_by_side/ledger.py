@@ -1,0 +1,295 @@
+"""The value ledger: every number of one way forward and back, in each implementation, beside the exact one.
+
+The net of the chapter: l1 = x @ w1 + b1, l2 = relu(l1), output = l2 @ w2 + b2, loss = mse(output, target). Each
+implementation goes the whole way on its own numbers: function by function, then with `mlp` and `loss_and_grads`, then
+as a Model. The exact column comes from the oracle, on fractions, so it is right to the last digit and knows no
+derivative formula.
+"""
+
+import math
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+from rich.console import Group
+from rich.text import Text
+
+from shared_specs import compare, oracle
+
+from . import culprit
+from .tables import NOT_PROVIDED, UserError, framed, table
+
+Nested = Any
+Passed = dict[str, Any]
+
+SEED = 49
+"""With it every unit is on for one sample and off for another, and one stands exactly at its kink."""
+
+NEEDED = (
+    *("asarray", "tolist", "DTYPES", "linear", "relu", "mlp", "mse", "mse_grad", "relu_grad", "linear_grad"),
+    *("loss_and_grads", "Model"),
+)
+PLACES = {"w1": (0, 0), "b1": (0, 1), "w2": (1, 0), "b2": (1, 1)}
+"""Of each gradient among those that `loss_and_grads` gives: the layer, and weight or bias."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One small net with its batch and target; all numbers are quarters, which every dtype holds exactly."""
+
+    x: Nested
+    target: Nested
+    w1: Nested
+    b1: Nested
+    w2: Nested
+    b2: Nested
+
+    def givens(self) -> dict[str, Nested]:
+        """The numbers to begin with, by name."""
+        return {name: getattr(self, name) for name in ("x", "w1", "b1", "w2", "b2", "target")}
+
+
+@dataclass
+class Column:
+    """What one implementation computed, and where it first goes wrong."""
+
+    values: dict[str, Nested] = field(default_factory=dict)
+    """Name → nested lists; an Exception where there is no value."""
+    wrong: str | None = None
+    """The first name whose value is wrong."""
+    reason: str = ""
+    where: culprit.Place | None = None
+    """The line of the mistake's first effect."""
+
+
+@dataclass
+class Ledger:
+    """The exact values, and a column an implementation."""
+
+    exact: dict[str, Nested]
+    columns: dict[str, Column]
+    dtype: str
+
+    @property
+    def first(self) -> tuple[str, str] | None:
+        """The name and the place of the first number that diverges in any column."""
+        wrong = {column.wrong for column in self.columns.values()}
+        name = next((name for name in self.exact if name in wrong), None)
+        if name is None:
+            return None
+        for place, value in _elements(self.exact[name]):
+            if any(
+                _is_wrong(_number(column.values[name], place), value, self.dtype) for column in self.columns.values()
+            ):
+                return name, place
+        return name, ""
+
+
+def problem(sizes: Sequence[int] = (2, 3, 1), batch: int = 3, seed: int = SEED) -> Problem:
+    """A net with units that are on and units that are off, a batch for it, and what it should give.
+
+    Raises UserError unless there are three sizes.
+    """
+    if len(sizes) != 3:
+        raise UserError(f"the ledger is of a net with one hidden layer, expected three sizes, got {len(sizes)}")
+    rng = random.Random(seed)
+    n_in, n_hidden, n_out = sizes
+
+    def numbers(*shape: int) -> Nested:
+        if shape:
+            return [numbers(*shape[1:]) for _ in range(shape[0])]
+        return rng.choice((-1, 1)) * rng.randint(1, 8) / 4
+
+    return Problem(
+        *(numbers(*shape) for shape in ((batch, n_in), (batch, n_out), (n_in, n_hidden), (n_hidden,))),
+        *(numbers(*shape) for shape in ((n_hidden, n_out), (n_out,))),
+    )
+
+
+def exact_pass(given: Problem) -> dict[str, Nested]:
+    """Name → exact value of everything, in the order in which it comes about."""
+    p = {name: oracle.exact(values) for name, values in given.givens().items()}
+    l1 = oracle.linear(p["x"], p["w1"], p["b1"])
+    l2 = oracle.relu(l1)
+    output = oracle.linear(l2, p["w2"], p["b2"])
+    values = {**p, "l1": l1, "l2": l2, "output": output, "loss": oracle.mse(output, p["target"])}
+    values["output.g"] = oracle.mse_grad(output, p["target"])
+    values["l2.g"], values["w2.g"], values["b2.g"] = oracle.linear_grad(values["output.g"], l2, p["w2"])
+    values["l1.g"] = oracle.relu_grad(values["l2.g"], l1)
+    values["x.g"], values["w1.g"], values["b1.g"] = oracle.linear_grad(values["l1.g"], p["x"], p["w1"])
+    whole = {"mlp": output, "loss_and_grads.loss": values["loss"]}
+    whole |= {f"loss_and_grads.{name}": values[f"{name}.g"] for name in ("w1", "b1", "w2", "b2")}
+    model = {
+        "Model.predict": output,
+        "Model.loss": values["loss"],
+        "2.weight.grad": oracle.transpose(values["w2.g"]),
+        "2.bias.grad": values["b2.g"],
+        "0.weight.grad": oracle.transpose(values["w1.g"]),
+        "0.bias.grad": values["b1.g"],
+    }
+    return values | whole | model
+
+
+def native_pass(net: ModuleType, given: Problem, dtype: str) -> dict[str, Callable[[Passed], Any]]:
+    """Name → how the implementation computes it from what came before, in order."""
+
+    def part(i: int, grad_out: str, x: str, w: str) -> Callable[[Passed], Any]:
+        return lambda v: net.linear_grad(v[grad_out], v[x], v[w])[i]
+
+    def given_array(values: Nested) -> Callable[[Passed], Any]:
+        return lambda _: net.asarray(values, dtype)
+
+    def params(v: Passed) -> Any:
+        return [(v["w1"], v["b1"]), (v["w2"], v["b2"])]
+
+    def whole(layer: int, i: int) -> Callable[[Passed], Any]:
+        return lambda v: net.loss_and_grads(params(v), v["x"], v["target"])[1][layer][i]
+
+    def model_grad(name: str) -> Callable[[Passed], Any]:
+        return lambda v: _model_grad(_model(net, given, dtype), v, name)
+
+    return {
+        **{name: given_array(values) for name, values in given.givens().items()},
+        "l1": lambda v: net.linear(v["x"], v["w1"], v["b1"]),
+        "l2": lambda v: net.relu(v["l1"]),
+        "output": lambda v: net.linear(v["l2"], v["w2"], v["b2"]),
+        "loss": lambda v: net.mse(v["output"], v["target"]),
+        "output.g": lambda v: net.mse_grad(v["output"], v["target"]),
+        **{name: part(i, "output.g", "l2", "w2") for i, name in enumerate(("l2.g", "w2.g", "b2.g"))},
+        "l1.g": lambda v: net.relu_grad(v["l2.g"], v["l1"]),
+        **{name: part(i, "l1.g", "x", "w1") for i, name in enumerate(("x.g", "w1.g", "b1.g"))},
+        "mlp": lambda v: net.mlp(v["x"], params(v)),
+        "loss_and_grads.loss": lambda v: net.loss_and_grads(params(v), v["x"], v["target"])[0],
+        **{f"loss_and_grads.{name}": whole(*place) for name, place in PLACES.items()},
+        "Model.predict": lambda v: _model(net, given, dtype).predict(v["x"]),
+        "Model.loss": lambda v: _model(net, given, dtype)(v["x"], v["target"]),
+        **{f"{name}.grad": model_grad(name) for name in ("2.weight", "2.bias", "0.weight", "0.bias")},
+    }
+
+
+def ledger(nets: Mapping[str, ModuleType], given: Problem, dtype: str = "float64") -> Ledger:
+    """The exact values and those of each implementation; where one goes wrong, the line of the first effect."""
+    exact = exact_pass(given)
+    return Ledger(exact, {name: column(net, given, exact, dtype) for name, net in nets.items()}, dtype)
+
+
+def column(net: ModuleType, given: Problem, exact: Mapping[str, Nested], dtype: str) -> Column:
+    """What one implementation makes of it.
+
+    Raises UserError when it lacks a name or the dtype.
+    """
+    if missing := [name for name in NEEDED if not hasattr(net, name)]:
+        raise UserError(f"{net.__name__} does not provide {', '.join(missing)}")
+    if dtype not in net.DTYPES:
+        raise UserError(f"{net.__name__} computes in {', '.join(net.DTYPES)} only")
+    result = Column()
+    passed: Passed = {}
+    for name, compute in native_pass(net, given, dtype).items():
+        try:
+            passed[name] = compute(passed)
+            result.values[name] = net.tolist(passed[name])
+        except Exception as error:
+            result.values[name] = error
+        if result.wrong is None and (reason := fault(result.values[name], exact[name], dtype)):
+            result.wrong, result.reason = name, reason
+            result.where = culprit.place(net, partial(compute, passed), result.values[name])
+    return result
+
+
+def fault(got: Nested, exact: Nested, dtype: str) -> str | None:
+    """What is wrong with a value, if it is not within the contract's tolerance of the exact one."""
+    if isinstance(got, Exception):
+        return f"{type(got).__name__}: {got}".partition("\n")[0]
+    if _shape(got) != _shape(exact):
+        return f"shape {_shape(got)}, expected {_shape(exact)}"
+    pairs = list(zip(oracle.flat(got), oracle.flat(exact), strict=True))
+    margin = compare.TOLERANCES[dtype] * float(max(abs(value) for _, value in pairs))
+    wrong = [i for i, (mine, value) in enumerate(pairs) if not abs(mine - float(value)) <= margin]
+    return f"{len(wrong)} of {len(pairs)} elements are wrong" if wrong else None
+
+
+def problems(book: Ledger) -> list[str]:
+    """What is wrong, a sentence an implementation, with the line of the mistake's first effect."""
+    return [
+        f"{name}: {column.wrong} is wrong, {column.reason}{f'; {column.where}' if column.where else ''}"
+        for name, column in book.columns.items()
+        if column.wrong
+    ]
+
+
+def result_table(book: Ledger) -> Group:
+    """A row a number: its exact value, and in each column the implementation's value and its error in ULPs."""
+    rows = table("", "exact", *book.columns)
+    for column in rows.columns:
+        column.no_wrap = True
+    rows.columns[1].min_width = max(len(str(value)) for values in book.exact.values() for value in oracle.flat(values))
+    for name, values in book.exact.items():
+        for place, value in _elements(values):
+            cells = (_cell(column, name, place, value, book.dtype) for column in book.columns.values())
+            marked = (name, place) == book.first
+            label = Text(f"{'▶ ' if marked else ''}{name}{place}", "bold red" if marked else "")
+            rows.add_row(label, str(value), *cells)
+        rows.add_section()
+    notes = ["In brackets the error in units in the last place (ULP) of the exact value; nothing: exact."]
+    if book.first:
+        notes.append(f"▶ the first value that diverges: {''.join(book.first)}")
+    title = f"One way forward and back, {book.dtype}"
+    return framed(title, rows, *notes)
+
+
+def _cell(column: Column, name: str, place: str, exact: Fraction, dtype: str) -> Text:
+    values = column.values[name]
+    if isinstance(values, Exception):
+        return Text(type(values).__name__, "bold red")
+    got = _number(values, place)
+    if got is None:
+        return Text(NOT_PROVIDED, "bold red")
+    error = _ulps(got, exact, dtype)
+    shown = f"{got:.4g}" + (f" ({error:.1{'f' if 0.05 <= error < 100 else 'g'}})" if error else "")
+    return Text(shown, "bold red" if _is_wrong(got, exact, dtype) else "")
+
+
+def _is_wrong(got: float | None, exact: Fraction, dtype: str) -> bool:
+    return got is None or not abs(got - float(exact)) <= compare.TOLERANCES[dtype] * max(1.0, abs(float(exact)))
+
+
+def _number(values: Nested, place: str) -> float | None:
+    """The number at a place; None where there is none."""
+    return None if isinstance(values, Exception) else dict(_elements(values)).get(place)
+
+
+def _ulps(got: float, exact: Fraction, dtype: str) -> float:
+    if exact == 0:
+        return 0.0 if got == 0 else math.inf
+    return compare.ulps(got, exact, dtype)
+
+
+def _elements(values: Nested, place: str = "") -> Iterator[tuple[str, Any]]:
+    """("[1][2]", number) for every number."""
+    if not isinstance(values, list):
+        yield place, values
+        return
+    for i, value in enumerate(values):
+        yield from _elements(value, f"{place}[{i}]")
+
+
+def _shape(values: Nested) -> tuple[int, ...]:
+    return (len(values), *(_shape(values[0]) if values else ())) if isinstance(values, list) else ()
+
+
+def _model(net: ModuleType, given: Problem, dtype: str) -> Any:
+    model = net.Model([len(given.x[0]), len(given.b1), len(given.b2)], seed=0, dtype=dtype)
+    weights = {"0.weight": oracle.transpose(given.w1), "0.bias": given.b1}
+    weights |= {"2.weight": oracle.transpose(given.w2), "2.bias": given.b2}
+    model.layers.load_state_dict({name: net.asarray(values, dtype) for name, values in weights.items()})
+    return model
+
+
+def _model_grad(model: Any, v: Passed, name: str) -> Any:
+    model(v["x"], v["target"])
+    model.backward()
+    return dict(model.named_parameters())[f"layers.{name}"].grad

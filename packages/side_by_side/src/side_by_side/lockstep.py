@@ -1,0 +1,230 @@
+"""All implementations on the same batches from the same start, compared after every single step.
+
+Each takes the step with its own `fit`. Compared are, in the order in which they come about, the batch, the loss, every
+gradient and every parameter: the difference of the two that are farthest apart, relative to the largest element.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Group
+
+from .checkpoint import Arrays
+from .data import Data
+from .history import Epoch
+from .tables import framed, table
+from .train import Run, finished
+from .trainee import Settings, Trainee, hindrance
+
+TOLERANCES = {"float64": 1e-9, "float32": 1e-2}
+"""Relative, after a thousand steps. The contract's bounds are for one step; rounding grows on the way."""
+
+FILE = "lockstep.jsonl"
+
+Differences = Mapping[str, float]
+OnStep = Callable[[int, float, Differences], object]
+
+
+@dataclass(frozen=True)
+class Break:
+    """The first step where a tolerance broke."""
+
+    step: int
+    tensor: str
+    difference: float
+    farthest: str
+    """The implementation that is farthest from the middle of all."""
+    tolerance: float
+
+    def __str__(self) -> str:
+        return (
+            f"lockstep broke at step {self.step}: {self.tensor} differs by {self.difference:.1e} "
+            f"(tolerance {self.tolerance:.0e}); {self.farthest} is farthest from the others"
+        )
+
+
+@dataclass
+class Lockstep:
+    """What came of it."""
+
+    runs: list[Run] = field(default_factory=list)
+    steps: int = 0
+    largest: dict[str, tuple[float, int]] = field(default_factory=dict)
+    """Tensor → its largest difference, and the step of it."""
+    last: Differences = field(default_factory=dict)
+    broken: Break | None = None
+    stopped: bool = False
+
+
+def lockstep(
+    nets: Mapping[str, ModuleType],
+    data: Data,
+    settings: Settings,
+    *,
+    tolerance: float | None = None,
+    weights: Arrays | None = None,
+    steps: int | None = None,
+    on_step: OnStep | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Lockstep:
+    """Train all side by side, until the epochs are over, after `steps`, when stop() is true, or where they part.
+
+    on_step(step, loss, differences) hears, after each step, of the relative difference of every tensor.
+
+    Raises UserError when the weights do not fit the sizes.
+    """
+    tolerance = TOLERANCES[settings.dtype] if tolerance is None else tolerance
+    result = Lockstep()
+    trainees = []
+    for name, net in nets.items():
+        if problem := hindrance(net, settings):
+            result.runs.append(Run(name, problem=problem))
+        else:
+            trainees.append(Trainee(name, net, data, settings, weights))
+    losses: list[list[float]] = [[] for _ in trainees]
+    seconds = [0.0 for _ in trainees]
+    for number, batches in enumerate(islice(zip(*(trainee.steps() for trainee in trainees), strict=True), steps)):
+        seen = []
+        for i, (trainee, batch) in enumerate(zip(trainees, batches, strict=True)):
+            began = time.perf_counter()
+            losses[i].append(trainee.take_step(*batch))
+            seconds[i] += time.perf_counter() - began
+            seen.append(_seen(trainee, batch, losses[i][-1]))
+        differences = compare(seen)
+        _note(result, number, differences)
+        if on_step:
+            on_step(number, losses[0][-1], differences)
+        if broken := _broken(number, differences, tolerance, trainees, seen):
+            result.broken = broken
+            break
+        if stop():
+            result.stopped = True
+            break
+    for trainee, own, took in zip(trainees, losses, seconds, strict=True):
+        result.runs.append(_run(trainee, own, took, settings))
+    result.runs.sort(key=lambda run: list(nets).index(run.implementation))
+    return result
+
+
+def compare(seen: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, float]:
+    """Tensor → how far apart the two farthest apart are; inf where shapes differ, or one alone is not finite."""
+    names = dict.fromkeys(name for tensors in seen for name in tensors)
+    return {name: difference([tensors[name] for tensors in seen if name in tensors], len(seen)) for name in names}
+
+
+def difference(arrays: Sequence[NDArray[Any]], expected: int = 0) -> float:
+    """The largest difference of any two, relative to the largest element of all."""
+    if len(arrays) < expected or len({array.shape for array in arrays}) > 1:
+        return math.inf
+    stack = np.stack(arrays)
+    if not np.isfinite(stack).all():
+        return 0.0 if all(np.array_equal(array, arrays[0], equal_nan=True) for array in arrays) else math.inf
+    spread = float(np.ptp(stack, axis=0).max())
+    return spread / float(np.abs(stack).max()) if spread else 0.0
+
+
+def to_file(path: Path) -> OnStep:
+    """An on_step that writes a line of JSON a step, with the difference of every tensor."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("", encoding="utf-8")
+
+    def write(step: int, loss: float, differences: Differences) -> None:
+        told = {name: value if math.isfinite(value) else None for name, value in differences.items()}
+        line = {"step": step, "loss": loss if math.isfinite(loss) else None, "differences": told}
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, allow_nan=False) + "\n")
+
+    return write
+
+
+def result_table(result: Lockstep) -> Group:
+    """A row a tensor: its largest difference, the step of it, and the difference after the last step."""
+    names = [run.implementation for run in result.runs if not (run.problem and run.problem.startswith("not run"))]
+    rows = table("tensor", "largest difference", "at step", f"after step {result.steps - 1}")
+    for tensor, (largest, step) in result.largest.items():
+        rows.add_row(tensor, f"{largest:.1e}", f"{step:,}", f"{result.last[tensor]:.1e}")
+    title = f"Lockstep of {', '.join(names)} over {result.steps:,} steps"
+    return framed(title, rows, "A difference is relative to the largest element of the tensor, over all pairs.")
+
+
+def _seen(trainee: Trainee, batch: tuple[Any, Any], loss: float) -> dict[str, NDArray[Any]]:
+    """Everything that a step shows, by name, in the order in which it comes about."""
+    x, target = batch
+    gradients = trainee.gradients
+    return {
+        "batch.x": trainee.numbers(x),
+        "batch.target": trainee.numbers(target),
+        "loss": np.array(loss),
+        **{f"{name}.grad": gradients[name] for name in reversed(gradients)},
+        **{name: trainee.numbers(parameter.data) for name, parameter in trainee.parameters.items()},
+    }
+
+
+def _note(result: Lockstep, step: int, differences: Differences) -> None:
+    result.steps, result.last = step + 1, differences
+    for name, value in differences.items():
+        if name not in result.largest or value > result.largest[name][0]:
+            result.largest[name] = (value, step)
+
+
+def _broken(
+    step: int,
+    differences: Differences,
+    tolerance: float,
+    trainees: Sequence[Trainee],
+    seen: Sequence[Mapping[str, NDArray[Any]]],
+) -> Break | None:
+    """The first tensor beyond the tolerance, if there is one."""
+    name = next((name for name, value in differences.items() if not value <= tolerance), None)
+    if name is None:
+        return None
+    return Break(step, name, differences[name], trainees[_outlier(seen, name)].name, tolerance)
+
+
+def _outlier(seen: Sequence[Mapping[str, NDArray[Any]]], name: str) -> int:
+    """The one that is farthest from the median of all."""
+    absent = [i for i, tensors in enumerate(seen) if name not in tensors]
+    if absent:
+        return absent[0]
+    arrays = [tensors[name] for tensors in seen]
+    shapes = [array.shape for array in arrays]
+    if len(set(shapes)) > 1:
+        return min(range(len(arrays)), key=lambda i: shapes.count(shapes[i]))
+    middle = np.median(np.nan_to_num(np.stack(arrays)), axis=0)
+    distances = [float(np.nan_to_num(np.abs(array - middle), nan=np.inf).max()) for array in arrays]
+    return distances.index(max(distances))
+
+
+def _run(trainee: Trainee, losses: list[float], seconds: float, settings: Settings) -> Run:
+    size = trainee.steps_an_epoch
+    epochs = [
+        Epoch(i, i * size, losses[i * size : (i + 1) * size], seconds * size / max(len(losses), 1), math.nan)
+        for i in range(math.ceil(len(losses) / size))
+    ]
+    if len(losses) < settings.epochs * size:
+        return Run(trainee.name, epochs, problem=f"ended after {len(losses)} steps")
+    return finished(trainee, epochs)
+
+
+def worst(result: Lockstep) -> float:
+    """The largest difference of any tensor at any step."""
+    return max((value for value, _ in result.largest.values()), default=0.0)
+
+
+def problems(result: Lockstep, settings: Settings) -> list[str]:
+    """What is wrong, a sentence each: a tolerance broke, somebody stopped it, or nothing was compared."""
+    if result.broken:
+        grown = "; in float32 rounding grows fast where steps are long, a smaller lr tells rounding from a mistake"
+        return [str(result.broken) + (grown if settings.dtype == "float32" else "")]
+    if result.stopped:
+        return [f"stopped after step {result.steps - 1}"]
+    return [] if result.steps else ["no implementation was trained to the end"]

@@ -1,0 +1,245 @@
+"""Would a spec notice? mutmut changes an implementation in one small place at a time, and each time a spec must fail.
+
+A change is a mutant; the spec that fails has killed it. A mutant that survives shows that a spec is missing, or it does
+nothing that anyone can observe: then it is equivalent, and a file says why. mutmut knows what to change, except that
+
+- words of error messages stay as they are, the function's name and the shapes in them do not;
+- `zip(…, strict=True)` stays: it asserts what was checked before, and ruff wants one or the other;
+- what a check expects of shapes, "(n, k), (k, m)", is not misspelt, but forgets that one size is that of another.
+
+Each mutant is then tried by `side_by_side.forks`.
+"""
+
+import functools
+import importlib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from inspect import unwrap
+from pathlib import Path
+from textwrap import indent
+from types import FunctionType, ModuleType
+from typing import Any, NamedTuple
+
+import libcst as cst
+from libcst import matchers
+from libcst.metadata import MetadataWrapper
+from mutmut.mutation.file_mutation import MutationVisitor, deep_replace
+from mutmut.mutation.mutators import mutation_operators, operator_string
+from mutmut.mutation.pragma_handling import IgnoredCode
+from rich.console import Group
+
+from .tables import UserError, framed, table
+
+WANTED = 0.97
+EQUIVALENT = Path(__file__).with_name("equivalent_mutants.toml")
+STRICT = re.compile(r",( strict=\w+| )(?=\))")
+CACHES = re.compile(r"^@functools\.(lru_)?cache.*\n", re.MULTILINE)
+
+
+class Change(NamedTuple):
+    """What a mutant is known by, wherever it stands in its function: `before` and `after` are lines of code."""
+
+    function: str
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        lines = [f"- {line}" for line in self.before.splitlines()] + [f"+ {line}" for line in self.after.splitlines()]
+        return "\n".join([self.function, *lines])
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A function of a stage with one change in it."""
+
+    module: ModuleType
+    stage: str
+    name: str
+    """The function's in the module, "Class.method" too."""
+    source: str
+    change: Change
+
+    @property
+    def outer(self) -> Any:
+        """The function as it is called: with a cache around it, perhaps."""
+        return functools.reduce(getattr, self.name.split("."), self.module)
+
+    @property
+    def function(self) -> FunctionType:
+        """The function that computes."""
+        found = unwrap(self.outer)
+        assert isinstance(found, FunctionType)
+        return found
+
+    def come_alive(self) -> None:
+        """Change the function where it is, so that everybody who holds it calls the mutant."""
+        owner = self.name.rpartition(".")[0]
+        scope = dict(vars(self.module))
+        exec(f"class {owner}:\n{indent(self.source, '    ')}" if owner else self.source, scope)
+        parts = self.name.split(".")
+        mutated = functools.reduce(getattr, parts[1:], scope[parts[0]])
+        for part in ("__code__", "__defaults__"):
+            setattr(self.function, part, getattr(mutated, part))
+
+
+def mutants(package: ModuleType, stages: Sequence[str]) -> list[Mutant]:
+    """All mutants of a package's modules of these stages.
+
+    Caches are taken off first: mutmut leaves decorated functions alone, and a cache would answer in a mutant's place.
+    """
+    found = []
+    for stage in stages:
+        module = importlib.import_module(f"{package.__name__}.{stage}")
+        source = CACHES.sub("", Path(str(module.__file__)).read_text(encoding="utf-8"))
+        for name, original, mutated in _mutated_functions(source):
+            change = Change(f"{stage}.{name}", *_difference(original, mutated))
+            found.append(Mutant(module, stage, name, mutated, change))
+    return found
+
+
+class _Visitor(MutationVisitor):
+    """Finds what to change, and leaves the words of error messages alone."""
+
+    def __init__(self) -> None:
+        super().__init__(OPERATORS, IgnoredCode(set(), set(), set()))
+        self.words: set[cst.CSTNode] = set()
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        if isinstance(node, cst.Raise):
+            self.words.update(matchers.findall(node, matchers.SimpleString()))
+        return node not in self.words and super().on_visit(node)
+
+
+def _mutated_strings(node: cst.BaseString) -> Iterator[cst.BaseString]:
+    """Other texts, by mutmut; other shapes, by another name for one size."""
+    text = node.value if isinstance(node, cst.SimpleString) else ""
+    if text == '" and "':  # joins the shapes in a message
+        return
+    if text.startswith('"""') or not re.search(r"\(\w+,|\.\.\.", text):
+        yield from operator_string(node)
+        return
+    names = list(re.finditer(r"\w+", text))
+    for name in names:
+        if [other.group() for other in names].count(name.group()) > 1:
+            yield node.with_changes(value=f"{text[: name.start()]}another{text[name.end() :]}")
+
+
+OPERATORS = [(kind, _mutated_strings if make is operator_string else make) for kind, make in mutation_operators]
+
+
+def _mutated_functions(source: str) -> Iterator[tuple[str, str, str]]:
+    """Name, source and mutated source of a function, for each mutant of a module."""
+    wrapper = MetadataWrapper(cst.parse_module(source))
+    visitor = _Visitor()
+    wrapper.visit(visitor)
+    code, names = wrapper.module.code_for_node, dict(_functions(wrapper.module.body))
+    for mutation in visitor.mutations:
+        function = mutation.contained_by_top_level_function
+        if function in names:
+            mutated = deep_replace(function, mutation.original_node, mutation.mutated_node)
+            assert isinstance(mutated, cst.FunctionDef)
+            if STRICT.sub("", code(mutated)) != STRICT.sub("", code(function)):
+                yield names[function], code(function).strip(), code(mutated).strip()
+
+
+def _functions(body: Sequence[cst.CSTNode], owner: str = "") -> Iterator[tuple[cst.CSTNode, str]]:
+    for node in body:
+        if isinstance(node, cst.FunctionDef):
+            yield node, owner + node.name.value
+        elif isinstance(node, cst.ClassDef):
+            yield from _functions(node.body.body, f"{node.name.value}.")
+
+
+def _difference(before: str, after: str) -> tuple[str, str]:
+    """The lines that differ."""
+    old, new = before.splitlines(), after.splitlines()
+    changed = [code for code in SequenceMatcher(None, old, new, False).get_opcodes() if code[0] != "equal"]
+    return (
+        "\n".join(line.strip() for _, i, j, _, _ in changed for line in old[i:j]),
+        "\n".join(line.strip() for _, _, _, i, j in changed for line in new[i:j]),
+    )
+
+
+# What became of them
+
+
+@dataclass
+class Outcome:
+    """What became of an implementation's mutants."""
+
+    implementation: str
+    stages: Sequence[str]
+    mutants: list[Mutant]
+    survivors: list[Mutant]
+    equivalent: Mapping[Change, str] = field(default_factory=dict)
+    """Change → why nothing can tell it from the original."""
+
+    def score(self, stage: str | None = None) -> float:
+        """The part of the mutants that was killed."""
+        total, survived = self.count(stage)
+        return 1 - survived / total if total else 1.0
+
+    def count(self, stage: str | None = None) -> tuple[int, int]:
+        """How many mutants, and how many of them survived."""
+        return tuple(sum(stage in (None, m.stage) for m in part) for part in (self.mutants, self.survivors))  # type: ignore[return-value]
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong, a sentence each."""
+        name = self.implementation
+        if self.score() < WANTED:
+            yield f"{name}: {self.score():.1%} of the mutants killed, expected at least {WANTED:.0%}"
+        survivors = dict.fromkeys(mutant.change for mutant in self.survivors)
+        for change in survivors:
+            if change not in self.equivalent:
+                yield f"{name}: no spec notices, and nobody says why it is equivalent: {change}"
+        made = {mutant.change for mutant in self.mutants}
+        for change in self.equivalent:
+            if change.function.partition(".")[0] in self.stages and change not in survivors:
+                fate = "a spec kills it" if change in made else "there is no such mutant any more"
+                yield f"{name}: listed as equivalent, but {fate}: {change}"
+
+
+def equivalents(path: Path = EQUIVALENT) -> dict[str, dict[Change, str]]:
+    """Implementation → change → why it is equivalent.
+
+    Raises UserError for a file that is not of that form.
+    """
+    try:
+        content: dict[str, list[dict[str, Any]]] = tomllib.loads(path.read_text(encoding="utf-8"))
+        return {
+            name: {Change(e["function"], e["before"], e["after"]): _reason(e) for e in entries}
+            for name, entries in content.items()
+        }
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is no list of equivalent mutants: {type(error).__name__}: {error}") from error
+
+
+def _reason(entry: Mapping[str, str]) -> str:
+    if not entry["reason"].strip():
+        raise ValueError(f"no reason for {entry['function']}: {entry['after']}")
+    return entry["reason"]
+
+
+def result_table(outcomes: Sequence[Outcome]) -> Group:
+    """A row a stage of an implementation, and below each survivor with what it changes."""
+    result = table("implementation", "stage", "mutants", "killed", "survived", "score")
+    for outcome in outcomes:
+        for stage in [*outcome.stages, None]:
+            total, survived = outcome.count(stage)
+            style = "" if stage else "bold"
+            cells = (str(total), str(total - survived), str(survived), f"{outcome.score(stage):.1%}")
+            result.add_row(outcome.implementation if stage is None else "", stage or "all", *cells, style=style)
+        result.add_section()
+    return framed("Mutants, killed by the shared specs alone", result, *_survivors(outcomes))
+
+
+def _survivors(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    for outcome in outcomes:
+        for change in dict.fromkeys(mutant.change for mutant in outcome.survivors):
+            if reason := outcome.equivalent.get(change):
+                yield f"{outcome.implementation}.{change}\n  equivalent: {reason}\n"

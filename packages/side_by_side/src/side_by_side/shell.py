@@ -1,0 +1,115 @@
+"""What all commands share: the implementations they are about, progress bars, errors of one line, exit codes."""
+
+import functools
+import importlib.util
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType, ModuleType
+from typing import Annotated, ParamSpec, TypeVar
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from shared_specs import registry
+
+from .tables import UserError, choose, console
+
+DTYPES = ("float64", "float32")
+INTERRUPTED = 130  # as a shell counts a process that Ctrl-C ended
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Implementations = Annotated[
+    list[str] | None, typer.Option("--impl", help="An implementation; repeat for more. [default: all]")
+]
+
+
+def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """A UserError becomes one line on stderr and exit code 2."""
+
+    @functools.wraps(command)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except UserError as error:
+            console(stderr=True).print(f"side-by-side: {error}", style="red", soft_wrap=True, markup=False)
+            raise typer.Exit(2) from error
+
+    return guarded
+
+
+def chosen(impl: Sequence[str] | None) -> list[str]:
+    """The implementations asked for, or all that are registered.
+
+    Raises UserError for an unknown one, and when there is none.
+    """
+    names = [known_implementation(name) for name in impl or registry.implementations()]
+    if not names:
+        raise UserError("no implementation is installed; install one that registers with shared_specs.implementations")
+    return list(dict.fromkeys(names))
+
+
+def known_implementation(name: str) -> str:
+    """The name, if it is registered or can be imported; a bug of the zoo in one of these, too: BUG@NAME.
+
+    Raises UserError that lists the registered ones.
+    """
+    bug, at, base = name.partition("@")
+    if at:
+        return f"{bug}@{known_implementation(base)}"
+    if name.isidentifier() and importlib.util.find_spec(name):
+        return name
+    return choose("implementation", name, registry.implementations())
+
+
+def load(name: str) -> ModuleType:
+    """The implementation's module.
+
+    Raises UserError when it cannot be imported.
+    """
+    try:
+        return registry.load(name)
+    except (ImportError, registry.UnknownImplementation) as error:
+        raise UserError(f"{name} cannot be imported: {error}") from error
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A progress bar on stderr that leaves nothing behind; none where nobody watches."""
+    err = console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+    )
+    with Progress(*columns, TimeRemainingColumn(), console=err, transient=True, disable=not err.is_terminal) as bar:
+        yield bar
+
+
+def finish(problems: Sequence[str]) -> None:
+    """Say what is wrong, if anything is, and exit with 1."""
+    for problem in problems:
+        console(stderr=True).print(problem, style="red", soft_wrap=True, markup=False)
+    if problems:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Gives a function that is true once somebody has pressed Ctrl-C; pressed again, it interrupts at once."""
+    pressed = False
+
+    def press(signum: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,1 @@
+"""Benchmarks, run only when named: pytest --pyargs shared_specs.benchmarks.bench_workloads --impl my_net."""

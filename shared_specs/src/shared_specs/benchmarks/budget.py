@@ -1,0 +1,69 @@
+"""How long would a call take? Told from the same work on fewer samples, so that nobody waits for an hour."""
+
+import time
+
+from shared_specs.workloads import Contender, Workload
+from shared_specs.workloads.contenders import Job
+
+SLOWEST = 30e-6  # seconds a multiply-add, in plain Python with every number a node of a graph
+ENOUGH = 0.2  # seconds of calls from which on no other is needed
+GROWTH = 8
+
+CLEARLY = 3  # times the budget, or a third of it: then the pace of other work is enough to tell
+
+_pace: dict[tuple[str, ...], float] = {}
+"""Seconds a multiply-add of other work at the same size."""
+
+
+def predict(who: Contender, workload: Workload, dtype: str, device: str, budget: float) -> float:
+    """Seconds that a call would take, not more than that; 0.0 where it cannot exceed the budget.
+
+    If other work at that size has been timed, its pace is taken. Else one sample is timed, then 8, 64, …, as long as
+    the next call is within the budget, or until the whole is.
+    """
+    if workload.multiply_adds * SLOWEST <= budget:
+        return 0.0
+    predicted = _pace.get(_key(who, workload, dtype, device), 0.0) * workload.multiply_adds
+    if predicted and not budget / CLEARLY < predicted < budget * CLEARLY:
+        return predicted
+    predicted = _probed(who, workload, dtype, device, budget)
+    if predicted > budget:
+        remember(who, workload, dtype, device, predicted)
+    return predicted
+
+
+def remember(who: Contender, workload: Workload, dtype: str, device: str, seconds: float) -> None:
+    """How long a call took, or is said to take: the next work at this size need not be tried on fewer samples."""
+    _pace[_key(who, workload, dtype, device)] = seconds / workload.multiply_adds
+
+
+def _key(who: Contender, workload: Workload, dtype: str, device: str) -> tuple[str, ...]:
+    return who.name, workload.size, workload.rung, dtype, device
+
+
+def _probed(who: Contender, workload: Workload, dtype: str, device: str, budget: float) -> float:
+    predicted = 0.0
+    units = 1
+    while units < workload.units:
+        taken = _seconds(who, who.prepare(workload.at(units), dtype, device), device)
+        predicted = taken * workload.units / units
+        if predicted <= budget:
+            return predicted
+        if taken * GROWTH > budget:
+            break
+        units *= GROWTH
+    return predicted
+
+
+def _seconds(who: Contender, job: Job, device: str) -> float:
+    """The fastest of three calls, for the first warms up; or the first, if it is long enough to tell."""
+    times: list[float] = []
+    while len(times) < 3 and sum(times) < ENOUGH:
+        if job.restart:
+            job.restart()
+        who.synchronize(device)
+        began = time.perf_counter()
+        job.run()
+        who.synchronize(device)
+        times.append(time.perf_counter() - began)
+    return min(times)

@@ -1,0 +1,515 @@
+"""Stage 6, training: losses on classes, the step, the mini-batches, and the loop that brings them together."""
+
+import math
+import random
+from collections.abc import Callable
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+import pytest
+
+from shared_specs import oracle
+from shared_specs.cases import (
+    FLAT_TARGET,
+    Misfit,
+    Net,
+    Operation,
+    Shape,
+    misfits,
+    named,
+    nan_sources,
+    net_called,
+    operations,
+)
+from shared_specs.compare import raises_naming
+from shared_specs.lab import Lab
+from shared_specs.oracle import Nested, Params, exact
+
+INF, NAN = math.inf, math.nan
+NET = net_called("3-4-2 batch 5")
+
+
+# ------------------------------------------------------------------------------------------------- cross-entropy
+
+LOGITS = [
+    ([[1.0, -2.0, 0.5]], [0]),
+    ([[1.0, -2.0], [0.25, 3.0]], [1, 1]),
+    ([[1.0, -2.0, 0.5], [0.25, 3.0, -1.0]], [2, 0]),
+    ([[0.5, 1.0, 8.0, -4.0], [2.0, 2.0, 2.0, 2.0], [-8.0, 0.0, 8.0, 1.0]], [3, 0, 2]),
+    ([[1000.0, -1000.0, 0.0], [-1000.0, 1000.0, 0.0]], [0, 2]),
+    ([[-1000.0, -1000.5]], [1]),
+    ([[3.5]], [0]),
+]
+
+
+@pytest.mark.parametrize(("logits", "classes"), LOGITS, ids=str)
+def test_cross_entropy_is_the_mean_of_minus_log_softmax(
+    impl: Any, lab: Lab, logits: Nested, classes: list[int]
+) -> None:
+    """A sum for a mean, another label's logit, softmax taken twice, log of base 2, or exp(1000) that overflows."""
+    got = impl.cross_entropy(lab.array(logits), lab.labels(classes))
+    lab.check(f"cross_entropy({logits}, {classes})", got, oracle.cross_entropy(exact(logits), classes))
+
+
+@pytest.mark.parametrize(("logits", "classes"), LOGITS, ids=str)
+def test_cross_entropy_grad_is_the_slope_of_cross_entropy(
+    impl: Any, lab: Lab, logits: Nested, classes: list[int]
+) -> None:
+    """The one-hot is missing or at another label, or the mean's 1/batch is."""
+    got = impl.cross_entropy_grad(lab.array(logits), lab.labels(classes))
+    lab.check(f"cross_entropy_grad({logits}, {classes})", got, oracle.cross_entropy_grad(exact(logits), classes))
+
+
+@pytest.mark.parametrize("n_classes", [2, 10])
+def test_cross_entropy_of_a_net_that_knows_nothing(impl: Any, lab: Lab, n_classes: int) -> None:
+    """Equal logits do not cost log n: the first number that a new net prints cannot be trusted."""
+    got = impl.cross_entropy(lab.array([[0.0] * n_classes] * 3), lab.labels([0, 1, n_classes - 1]))
+    lab.check(f"cross_entropy of {n_classes} equal logits", got, math.log(n_classes))
+
+
+def test_cross_entropy_of_a_certain_answer(impl: Any, lab: Lab) -> None:
+    """At logits of ±1000 a right answer does not cost 0, or a wrong one not 2000: an overflow, or an epsilon."""
+    lab.check("right", impl.cross_entropy(lab.array([[1000.0, -1000.0]]), lab.labels([0])), 0)
+    lab.check("wrong", impl.cross_entropy(lab.array([[1000.0, -1000.0]]), lab.labels([1])), 2000)
+
+
+def test_cross_entropy_treats_each_sample_on_its_own(impl: Any, lab: Lab) -> None:
+    """The largest logit of the whole batch is subtracted: beside a sample of large logits all others cost infinity."""
+    logits, classes = [[1000.0, 999.0], [-1000.0, -999.0]], [0, 0]
+    arguments = lab.array(logits), lab.labels(classes)
+    lab.check("cross_entropy", impl.cross_entropy(*arguments), oracle.cross_entropy(exact(logits), classes))
+    lab.check(
+        "cross_entropy_grad", impl.cross_entropy_grad(*arguments), oracle.cross_entropy_grad(exact(logits), classes)
+    )
+
+
+def test_cross_entropy_allows_an_impossible_class(impl: Any, lab: Lab) -> None:
+    """A logit of −inf, which masks a class, makes nan where other classes are right."""
+    lab.check("mask", impl.cross_entropy(lab.array([[-INF, 0.0, 0.0]]), lab.labels([1])), math.log(2))
+    lab.check("mask", impl.cross_entropy_grad(lab.array([[-INF, 0.0, 0.0]]), lab.labels([1])), [[0, -0.5, 0.5]])
+
+
+@pytest.mark.parametrize("function", ["cross_entropy", "cross_entropy_grad", "accuracy"])
+@pytest.mark.parametrize("label", [-1, 3, -100])
+def test_labels_out_of_range_are_rejected(impl: Any, lab: Lab, function: str, label: int) -> None:
+    """A label of −1 counts from the end, −100 is ignored as in PyTorch, or n_classes reads another sample's logits.
+
+    Who looks for it among thousands needs to be told which it was.
+    """
+    with raises_naming(ValueError, f"{function}(logits, [0, {label}])", function, str(label)):
+        getattr(impl, function)(lab.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), lab.labels([0, label]))
+
+
+@pytest.mark.parametrize("function", ["cross_entropy", "cross_entropy_grad", "accuracy"])
+def test_labels_that_are_floats_are_rejected(impl: Any, lab: Lab, function: str) -> None:
+    """Targets of a regression are taken for classes, and cut to whole numbers."""
+    with raises_naming(ValueError, f"{function}(logits, [0.0, 1.5])", function):
+        getattr(impl, function)(lab.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), lab.array([0.0, 1.5]))
+
+
+@pytest.mark.parametrize("function", ["cross_entropy", "cross_entropy_grad"])
+def test_cross_entropy_rejects_an_empty_batch(impl: Any, lab: Lab, function: str) -> None:
+    """The mean of nothing is nan or 0, and a run over no data looks like one that works."""
+    with raises_naming(ValueError, f"{function}([], [])", function):
+        getattr(impl, function)(lab.array([]), lab.labels([]))
+
+
+# ------------------------------------------------------------------------------------------------- accuracy
+
+
+@pytest.mark.parametrize(
+    ("logits", "classes", "right"),
+    [
+        ([[1.0, 2.0], [4.0, 3.0], [5.0, 6.0], [0.0, -1.0]], [1, 0, 0, 0], 0.75),
+        ([[1.0, 2.0, -3.0]], [2], 0.0),
+        ([[-1.0, -2.0, -3.0], [-3.0, -2.0, -1.0], [-2.0, -1.0, -3.0]], [0, 2, 1], 1.0),
+        ([[1.0, 2.0], [2.0, 1.0], [1.0, 2.0]], [0, 0, 0], 1 / 3),
+    ],
+    ids=str,
+)
+def test_accuracy_is_the_fraction_right(impl: Any, lab: Lab, logits: Nested, classes: list[int], right: float) -> None:
+    """A count for a fraction, the smallest logit for the largest, or a number that is no Python float."""
+    got = impl.accuracy(lab.array(logits), lab.labels(classes))
+    assert type(got) is float
+    assert got == pytest.approx(right, rel=1e-15)
+
+
+def test_accuracy_of_nan_is_nan(impl: Any, lab: Lab) -> None:
+    """A net that has diverged still scores: by argmax every nan is the first class."""
+    assert math.isnan(impl.accuracy(lab.array([[NAN, 1.0], [0.0, 1.0]]), lab.labels([0, 1])))
+
+
+# ------------------------------------------------------------------------------------------------- SGD
+
+
+def parameter_with(impl: Any, lab: Lab, data: Nested, grad: Nested) -> Any:
+    """A Parameter that has a gradient."""
+    parameter = impl.Parameter(lab.array(data))
+    parameter.grad = None if grad is None else lab.array(grad)
+    return parameter
+
+
+START, GRADS = [[1.0, -2.0, 0.5]], [[[0.5, 1.0, -4.0]], [[-0.25, 2.0, 1.0]], [[1.0, -1.0, 0.125]], [[0.5, 0.0, -2.0]]]
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.25])
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.875])
+def test_sgd_steps_as_torch_does(impl: Any, lab: Lab, momentum: float, weight_decay: float) -> None:
+    """The sign is wrong, decay bypasses the momentum, momentum is damped, an average, or Nesterov's."""
+    parameter = parameter_with(impl, lab, START, GRADS[0])
+    optimizer = impl.SGD([parameter], lr=0.125, momentum=momentum, weight_decay=weight_decay)
+    expected, buffers = exact(START), None
+    for step, grad in enumerate(GRADS):
+        parameter.grad = lab.array(grad)
+        optimizer.step()
+        rates = map(Fraction, (0.125, momentum, weight_decay))
+        expected, buffers = oracle.sgd_step(expected, exact(grad), buffers, *rates)
+        lab.check(f"parameter after step {step}", parameter.data, expected)
+
+
+def test_sgd_leaves_a_parameter_without_gradient_alone(impl: Any, lab: Lab) -> None:
+    """A frozen or unused parameter crashes the step, decays, or coasts on."""
+    frozen, moving = (parameter_with(impl, lab, START, grad) for grad in (None, GRADS[0]))
+    impl.SGD([frozen, moving], lr=0.125, momentum=0.5, weight_decay=0.25).step()
+    lab.check("frozen.data", frozen.data, START)
+    assert frozen.grad is None
+
+
+def test_sgd_keeps_a_momentum_for_each_parameter(impl: Any, lab: Lab) -> None:
+    """Buffers are kept by position: a parameter whose first gradient comes late gets another one's momentum."""
+    late, steady = (parameter_with(impl, lab, START, grad) for grad in (None, GRADS[0]))
+    optimizer = impl.SGD([late, steady], lr=0.125, momentum=0.5)
+    optimizer.step()
+    late.grad, steady.grad = lab.array(GRADS[1]), lab.array(GRADS[1])
+    optimizer.step()
+    rates = Fraction(1, 8), Fraction(1, 2), Fraction(0)
+    lab.check("late.data", late.data, oracle.sgd_step(exact(START), exact(GRADS[1]), None, *rates)[0])
+    moved, buffers = oracle.sgd_step(exact(START), exact(GRADS[0]), None, *rates)
+    lab.check("steady.data", steady.data, oracle.sgd_step(moved, exact(GRADS[1]), buffers, *rates)[0])
+
+
+def test_sgd_does_not_change_gradients(impl: Any, lab: Lab) -> None:
+    """Weight decay or momentum is added into the gradient itself, and to the next one again."""
+    parameter = parameter_with(impl, lab, START, GRADS[0])
+    optimizer = impl.SGD([parameter], lr=0.125, momentum=0.5, weight_decay=0.25)
+    for _ in range(3):
+        optimizer.step()
+        lab.check("grad", parameter.grad, GRADS[0])
+
+
+def test_sgd_takes_a_generator_of_parameters(impl: Any, lab: Lab) -> None:
+    """The generator is used up by the first step: training stops without a word."""
+    parameter = parameter_with(impl, lab, START, GRADS[0])
+    optimizer = impl.SGD((p for p in [parameter]), lr=0.5)
+    optimizer.step()
+    optimizer.step()
+    lab.check("parameter after two steps", parameter.data, [[0.5, -3.0, 4.5]])
+
+
+def test_sgd_zero_grad_forgets_every_gradient(impl: Any, lab: Lab) -> None:
+    """Gradients pile up over the batches, or a step after zero_grad still moves."""
+    parameter = parameter_with(impl, lab, START, GRADS[0])
+    optimizer = impl.SGD([parameter], lr=0.5)
+    optimizer.zero_grad()
+    optimizer.step()
+    lab.check("parameter", parameter.data, START)
+
+
+def test_sgd_carries_a_nan_on(impl: Any, lab: Lab) -> None:
+    """A nan in a gradient is taken for 0: the net has diverged and the loss curve does not show it."""
+    parameter = parameter_with(impl, lab, [1.0, 2.0], [NAN, 1.0])
+    impl.SGD([parameter], lr=0.5).step()
+    lab.check("parameter", parameter.data, [NAN, 1.5])
+
+
+# ------------------------------------------------------------------------------------------------- Batches
+
+N = 7
+
+
+def all_batches(impl: Any, lab: Lab, batch_size: int, epochs: int, seed: int = 3) -> list[list[tuple[Nested, Nested]]]:
+    """[(x, target), …] of every epoch, as nested lists; sample i is ([i, −i], i)."""
+    x, target = lab.array([[float(i), -float(i)] for i in range(N)]), lab.labels(range(N))
+    batches = impl.Batches(x, target, batch_size, seed)
+    return [[(impl.tolist(x), impl.tolist(target)) for x, target in batches] for _ in range(epochs)]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 10])
+def test_batches_come_in_the_order_that_the_seed_decides(impl: Any, lab: Lab, batch_size: int) -> None:
+    """No two packages see the same batches: the shuffle is another one, or the same in every epoch."""
+    for epoch, batches in enumerate(all_batches(impl, lab, batch_size, epochs=3)):
+        order = list(range(N))
+        random.Random(3 + epoch).shuffle(order)
+        assert [target for _, target in batches] == [order[i : i + batch_size] for i in range(0, N, batch_size)]
+
+
+def test_batches_keep_each_target_with_its_sample(impl: Any, lab: Lab) -> None:
+    """Samples and targets are shuffled apart: nothing can be learned."""
+    for batches in all_batches(impl, lab, 3, epochs=2):
+        for x, target in batches:
+            assert x == [[i, -i] for i in target]
+
+
+def test_batches_show_every_sample_once_an_epoch(impl: Any, lab: Lab) -> None:
+    """The last, short batch is dropped, or a sample comes twice."""
+    for batches in all_batches(impl, lab, 3, epochs=2):
+        assert sorted(i for _, target in batches for i in target) == list(range(N))
+
+
+@pytest.mark.parametrize(("batch_size", "n_batches"), [(1, 7), (2, 4), (3, 3), (7, 1), (10, 1)])
+def test_batches_know_how_many_they_are(impl: Any, lab: Lab, batch_size: int, n_batches: int) -> None:
+    """len() forgets the short batch at the end: a progress bar ends early."""
+    x = lab.array([[float(i)] for i in range(N)])
+    assert len(impl.Batches(x, x, batch_size, seed=1)) == n_batches
+
+
+def test_batches_keep_dtypes(impl: Any, lab: Lab) -> None:
+    """Data changes its dtype on the way into a batch, or labels become floats."""
+    x, target = next(iter(impl.Batches(lab.array([[0.1]]), lab.labels([2**53 + 1]), 1, seed=1)))
+    lab.check("x", x, impl.tolist(lab.array([[0.1]])))
+    assert impl.tolist(target) == [2**53 + 1]
+    assert type(impl.tolist(target)[0]) is int
+
+
+def test_batches_of_the_same_seed_are_the_same(impl: Any, lab: Lab) -> None:
+    """A run cannot be repeated, or the seed is ignored."""
+    first, again, other = (all_batches(impl, lab, 2, epochs=2, seed=seed) for seed in (3, 3, 4))
+    assert first == again != other
+
+
+def test_batches_do_not_shuffle_the_data_itself(impl: Any, lab: Lab) -> None:
+    """The caller's arrays are in another order after an epoch."""
+    x, target = lab.array([[float(i)] for i in range(N)]), lab.labels(range(N))
+    list(impl.Batches(x, target, 2, seed=3))
+    assert impl.tolist(x) == [[float(i)] for i in range(N)]
+    assert impl.tolist(target) == list(range(N))
+
+
+@pytest.mark.parametrize("shapes", [((3, 2), (2, 1)), ((3, 2), (4,))], ids=str)
+def test_batches_reject_data_of_different_lengths(impl: Any, lab: Lab, shapes: tuple[Shape, ...]) -> None:
+    """zip cuts to the shorter one: samples without a target disappear."""
+    with raises_naming(ValueError, f"Batches{shapes}", "Batches"):
+        impl.Batches(*map(lab.filled, shapes), 2, seed=1)
+
+
+def test_batches_reject_an_empty_set(impl: Any, lab: Lab) -> None:
+    """A run over no data ends at once and looks like one that works."""
+    with raises_naming(ValueError, "Batches([], [], 2)", "Batches"):
+        impl.Batches(lab.array([]), lab.array([]), 2, seed=1)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_batches_reject_a_batch_size_below_one(impl: Any, lab: Lab, batch_size: int) -> None:
+    """Batches of nothing go on for ever, or there are none."""
+    with raises_naming(ValueError, f"Batches(x, x, {batch_size})", "Batches"):
+        impl.Batches(lab.filled((3, 2)), lab.filled((3, 2)), batch_size, seed=1)
+
+
+# ------------------------------------------------------------------------------------------------- fit
+
+LR, MOMENTUM, DECAY, EPOCHS, SEED = 1 / 64, 0.5, 0.125, 2, 5
+
+
+@cache
+def exact_run(net: Net) -> tuple[list[Fraction], list[Params]]:
+    """The losses and the parameters after each step of two epochs in batches of 2, on Fractions."""
+    params, x, target = exact((net.params, net.x, net.target))
+    batches = []
+    for epoch in range(EPOCHS):
+        order = list(range(len(x)))
+        random.Random(SEED + epoch).shuffle(order)
+        batches += [
+            [[data[i] for i in order[start : start + 2]] for data in (x, target)] for start in range(0, len(x), 2)
+        ]
+    return oracle.train(params, batches, *map(Fraction, (LR, MOMENTUM, DECAY)))
+
+
+def run(
+    impl: Any, lab: Lab, model: Any, net: Net, on_batch: Callable[[int, float], object] | None = None
+) -> list[float]:
+    """The same run by fit."""
+    optimizer = impl.SGD(model.parameters(), lr=LR, momentum=MOMENTUM, weight_decay=DECAY)
+    batches = impl.Batches(lab.array(net.x), lab.array(net.target), 2, seed=SEED)
+    losses: list[float] = impl.fit(model, batches, optimizer, EPOCHS, on_batch)
+    return losses
+
+
+@pytest.mark.parametrize("net", [NET, FLAT_TARGET], ids=str)
+def test_fit_returns_each_loss_before_its_step(impl: Any, lab: Lab, net: Net) -> None:
+    """A loss is taken after the step, averaged over the epoch, or left out."""
+    losses, _ = exact_run(net)
+    lab.check("fit(…)", lab.array(run(impl, lab, lab.build(net), net)), losses)
+
+
+def test_fit_returns_python_floats(impl: Any, lab: Lab) -> None:
+    """Losses are arrays that keep every graph of the run alive."""
+    assert {type(loss) for loss in run(impl, lab, lab.build(NET), NET)} == {float}
+
+
+def test_fit_ends_where_exact_training_ends(impl: Any, lab: Lab) -> None:
+    """Gradients were not forgotten between batches, a batch was skipped, or a step was not taken."""
+    model = lab.build(NET)
+    run(impl, lab, model, NET)
+    for name, values in named(exact_run(NET)[1][-1]).items():
+        lab.check(f"{name} after fit", dict(model.named_parameters())[name].data, values)
+
+
+def test_fit_reports_each_step_with_its_number_and_loss(impl: Any, lab: Lab) -> None:
+    """Steps start again at each epoch, begin at 1, or come with another batch's loss."""
+    reports = []
+    losses = run(impl, lab, lab.build(NET), NET, lambda step, loss: reports.append((step, loss)))
+    assert reports == list(enumerate(losses))
+
+
+def test_fit_reports_after_the_step(impl: Any, lab: Lab) -> None:
+    """What on_batch sees of the model lags one step behind."""
+    model, weights = lab.build(NET), []
+    run(impl, lab, model, NET, lambda *_: weights.append(model.state_dict()["layers.0.weight"]))
+    for step, (got, params) in enumerate(zip(weights, exact_run(NET)[1], strict=True)):
+        lab.check(f"layers.0.weight after step {step}", got, named(params)["layers.0.weight"])
+
+
+def test_fit_of_no_epochs_does_nothing(impl: Any, lab: Lab) -> None:
+    """Not to train still moves a parameter."""
+    model, batches = lab.build(NET), impl.Batches(lab.array(NET.x), lab.array(NET.target), 2, seed=SEED)
+    assert impl.fit(model, batches, impl.SGD(model.parameters(), lr=LR), 0) == []
+    lab.check("layers.0.bias", model.state_dict()["layers.0.bias"], NET.params[0][1])
+
+
+def test_fit_trains_on_classes(impl: Any, lab: Lab) -> None:
+    """A classifier's first step is not the one that cross-entropy asks for."""
+    model, classes = lab.build(NET, loss=impl.CrossEntropyLoss()), [1, 0, 0, 1, 1]
+    losses = impl.fit(
+        model,
+        impl.Batches(lab.array(NET.x), lab.labels(classes), 5, seed=SEED),
+        impl.SGD(model.parameters(), lr=0.125),
+        1,
+    )
+    loss, grads = oracle.class_loss_and_grads(exact(NET.params), exact(NET.x), classes)
+    params, _ = oracle.sgd_step(exact(NET.params), grads, None, Fraction(1, 8), Fraction(0), Fraction(0))
+    lab.check("fit(…)", lab.array(losses), [loss])
+    for name, values in named(params).items():
+        lab.check(f"{name} after fit", dict(model.named_parameters())[name].data, values)
+
+
+# ------------------------------------------------------------------------------------------------- Solved
+
+
+def triple_net(impl: Any, lab: Lab) -> Any:
+    """The article's Net, relu(fc1(x)), with a loss, and a backward of stage 4's functions."""
+
+    class Net(impl.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc1 = impl.Linear(1, 1, **lab.where)
+
+        def forward(self, x: Any, target: Any) -> Any:
+            self.seen = x, target
+            return impl.mse(impl.relu(self.fc1(x)), target)
+
+        def backward(self) -> None:
+            x, target = self.seen
+            w, b = impl.transpose(self.fc1.weight.data), self.fc1.bias.data
+            z = impl.linear(x, w, b)
+            grad_z = impl.relu_grad(impl.mse_grad(impl.relu(z), target), z)
+            _, grad_w, self.fc1.bias.grad = impl.linear_grad(grad_z, x, w)
+            self.fc1.weight.grad = impl.transpose(grad_w)
+
+    return Net()
+
+
+X, TRIPLED = [[1.0], [2.0], [0.5], [4.0]], [[3.0], [6.0], [1.5], [12.0]]
+
+
+@pytest.fixture
+def tripler(impl: Any, lab: Lab) -> Any:
+    """relu(fc1(x)) from weight 0.5 and bias 0.25: from 0, where the article starts, relu′(0) = 0 teaches nothing."""
+    net = triple_net(impl, lab)
+    net.load_state_dict({"fc1.weight": lab.array([[0.5]]), "fc1.bias": lab.array([0.25])})
+    return net
+
+
+def test_solved_sets_the_answer(impl: Any, lab: Lab, tripler: Any) -> None:
+    """The weight is not 3, or the bias not 0, after one step."""
+    impl.Solved(tripler.named_parameters()).step()
+    lab.check("fc1.weight", tripler.fc1.weight.data, [[3]])
+    lab.check("fc1.bias", tripler.fc1.bias.data, [0])
+
+
+def test_solved_touches_no_other_parameter(impl: Any, lab: Lab, tripler: Any) -> None:
+    """Every parameter becomes 3, whatever its name."""
+    tripler.fc2 = impl.Parameter(lab.array([[0.5, -1.0]]))
+    impl.Solved(tripler.named_parameters()).step()
+    lab.check("fc2", tripler.fc2.data, [[0.5, -1]], likely={"every parameter becomes 3": [[3, 3]]})
+
+
+def test_solved_can_step_again(impl: Any, lab: Lab, tripler: Any) -> None:
+    """The generator of names is used up by the first step."""
+    optimizer = impl.Solved(tripler.named_parameters())
+    optimizer.step()
+    tripler.load_state_dict({"fc1.weight": lab.array([[0.5]]), "fc1.bias": lab.array([0.25])})
+    optimizer.step()
+    lab.check("fc1.weight", tripler.fc1.weight.data, [[3]])
+
+
+def test_solved_needs_only_one_of_its_names(impl: Any, lab: Lab) -> None:
+    """A net that has only fc1.weight, or only fc1.bias, is refused or left as it is."""
+    for name, answer in {"fc1.weight": 3, "fc1.bias": 0}.items():
+        parameter = impl.Parameter(lab.array([0.5]))
+        impl.Solved([(name, parameter)]).step()
+        lab.check(name, parameter.data, [answer])
+
+
+def test_solved_zero_grad_forgets_every_gradient(impl: Any, lab: Lab) -> None:
+    """Gradients pile up over the batches, and mislead the honest optimizer that comes next."""
+    parameter = parameter_with(impl, lab, START, GRADS[0])
+    impl.Solved([("fc1.weight", parameter)]).zero_grad()
+    impl.SGD([parameter], lr=0.5).step()
+    lab.check("parameter", parameter.data, START)
+
+
+def test_solved_triples_without_error_after_one_epoch(impl: Any, lab: Lab, tripler: Any) -> None:
+    """The article's ending does not come true: zero error after a single epoch."""
+    losses = impl.fit(
+        tripler, impl.Batches(lab.array(X), lab.array(TRIPLED), 2, seed=1), impl.Solved(tripler.named_parameters()), 1
+    )
+    lab.check("losses", lab.array(losses[1:]), [0])
+    lab.check("net(x, 3 x)", tripler(lab.array(X), lab.array(TRIPLED)), 0)
+
+
+def test_sgd_triples_honestly(impl: Any, lab: Lab, tripler: Any) -> None:
+    """Forward, backward and step do not lead to the answer, which gradients find without knowing it."""
+    optimizer = impl.SGD(tripler.parameters(), lr=0.0625)
+    losses = impl.fit(tripler, impl.Batches(lab.array(X), lab.array(TRIPLED), 4, seed=1), optimizer, 300)
+    assert losses[0] > 1
+    assert losses[-1] < 1e-6
+    assert impl.tolist(tripler.fc1.weight.data)[0][0] == pytest.approx(3, abs=1e-3)
+    assert impl.tolist(tripler.fc1.bias.data)[0] == pytest.approx(0, abs=1e-2)
+
+
+# ------------------------------------------------------------------------------------------------- for every operation
+
+
+@pytest.mark.parametrize("operation", operations("training"), ids=str)
+def test_class_losses_are_computed_in_full_precision(lab: Lab, operation: Operation) -> None:
+    """Somewhere float64 is rounded through float32, or the result has another dtype."""
+    lab.check_precision(operation)
+
+
+@pytest.mark.parametrize("operation", operations("training"), ids=str)
+def test_class_losses_change_neither_logits_nor_labels(lab: Lab, operation: Operation) -> None:
+    """The maximum is subtracted, or the one-hot, in the caller's array."""
+    lab.check_arguments_unchanged(operation)
+
+
+@pytest.mark.parametrize(("operation", "position"), nan_sources("training"), ids=str)
+def test_class_losses_let_nan_through(lab: Lab, operation: Operation, position: int) -> None:
+    """A nan among the logits is hidden: max() of a list passes over it, depending on its place."""
+    lab.check_nan(operation, position)
+
+
+@pytest.mark.parametrize("misfit", misfits("training"), ids=str)
+def test_class_losses_reject_shapes_that_do_not_fit(lab: Lab, misfit: Misfit) -> None:
+    """Labels are broadcast or cut to the batch, or the message lacks the function or a shape."""
+    lab.check_rejects(misfit)

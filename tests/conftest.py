@@ -1,0 +1,67 @@
+"""Plain implementations, and runs of planted specs on them."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import hypothesis  # noqa: F401  once here, or its plugin imports it anew in every planted run
+import pytest
+
+from shared_specs import STAGES
+from side_by_side.threads import current, pinned
+
+pytest_plugins = ["pytester"]
+
+os.environ.update({**pinned(1), **current()})  # small arrays, and other tests beside these: one thread is fastest
+
+NET = """
+    __version__ = "1.2"
+    DTYPES = ("float64", "float32")
+    def devices(): return ["cpu"]
+    def relu(x): return x if x > 0 or x != x else 0.0
+"""
+SPECS = """
+    import pytest
+    pytestmark = pytest.mark.neuron
+
+    def test_relu_keeps_what_is_positive(impl):
+        assert impl.relu(2.0) == 2.0
+
+    def test_relu_removes_what_is_negative(impl, dtype, device):
+        assert impl.relu(-2.0) == 0.0
+"""
+
+
+@pytest.fixture
+def run_specs(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
+    """What pytest says of planted specs, on modules whose source is given by name."""
+
+    def run(*options: str | Path, specs: str = SPECS, **modules: str) -> pytest.RunResult:
+        pytester.makepyfile(**{"test_planted": specs, "my_net": NET, **modules})
+        pytester.syspathinsert()
+        return pytester.runpytest("-p", "shared_specs.plugin", "-p", "no:randomly", *options)
+
+    return run
+
+
+@pytest.fixture
+def one_spec_a_stage() -> str:
+    """A whole run, though a short one."""
+    specs = (f"@pytest.mark.{stage}\ndef test_{stage}(impl): impl.relu(1.0)\n" for stage in STAGES)
+    return "import pytest\n" + "".join(specs)
+
+
+@pytest.fixture
+def lists() -> Any:
+    """What compare needs of an implementation, on nested lists."""
+    module: Any = ModuleType("lists")
+    module.asarray = lambda values, dtype=None, device=None: values
+    module.tolist = lambda array: array
+    module.shape = _shape
+    return module
+
+
+def _shape(array: Any) -> tuple[int, ...]:
+    return (len(array), *_shape(array[0] if array else None)) if isinstance(array, list) else ()

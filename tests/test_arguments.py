@@ -1,0 +1,44 @@
+"""Of the five more is asked than of others: malformed arguments are ValueErrors that begin with the function's name."""
+
+import re
+
+import pytest
+
+from shared_specs import calls
+from shared_specs.cases import WRONG_SHAPES, misfits
+from shared_specs.contract import stage_of
+from shared_specs.lab import Lab
+from shared_specs.registry import implementations, load
+
+
+def complaint(implementation, line):
+    """What the ValueError of the call says, or what happened instead."""
+    try:
+        got = calls.run(line, Lab(load(implementation), "float64", "cpu"))
+    except ValueError as error:
+        return str(error)
+    except Exception as error:
+        return f"raised {error!r}"
+    return f"got {got!r}"
+
+
+@pytest.mark.parametrize("function", calls.CALLS)
+@pytest.mark.parametrize("implementation", implementations())
+def test_malformed_arguments_are_refused_by_the_function_that_got_them(implementation, function):
+    """An error comes from somewhere inside, or is of a kind that the contract does not know."""
+    name = re.escape(function) if stage_of(function) else r"\w+"  # a layer of the model that was called
+    said = {line: complaint(implementation, line) for line in calls.malformed(function)}
+    wrong = [f"{line}: {words[:150]}" for line, words in said.items() if not re.match(rf"{name}: ", words)]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("stage", WRONG_SHAPES)
+@pytest.mark.parametrize("implementation", implementations())
+def test_wrong_shapes_are_refused_by_the_function_that_got_them(implementation, stage):
+    """The message begins with another function than the one that was called."""
+    lab = Lab(load(implementation), "float64", "cpu")
+    for misfit in misfits(stage):
+        first, *rest = misfit.arguments
+        others = [lab.labels(array) if stage == "training" else lab.array(array) for array in rest]
+        with pytest.raises(ValueError, match=rf"^{misfit.function}: got"):
+            getattr(lab.impl, misfit.function)(lab.array(first), *others)

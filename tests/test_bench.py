@@ -1,0 +1,180 @@
+"""The benchmark as a command: what is timed is right, what is wrong is not timed, and what is missing is said."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from side_by_side.bench import absolute, session
+from side_by_side.bench.absolute import Measured
+from side_by_side.bench.cells import AGAIN, MODES, Cell, Settings
+from side_by_side.bench.results import INTERRUPTED, problems, read
+from side_by_side.cli import app
+
+WRONG_NET = """
+from numpy_impl import *
+from numpy_impl import mlp as right_mlp
+
+def mlp(x, params):
+    return right_mlp(x, params) * (1 + 1e-9)
+
+def neuron(inputs, weights, bias):
+    raise RuntimeError("no neuron today")
+"""
+CRASHING_NET = """
+import os
+from numpy_impl import *
+
+def neuron(inputs, weights, bias):
+    os._exit(42)
+"""
+TINY = ("bench", "--quick", "--size", "784", "--size", "1,4-8-1")
+
+
+def bench(*arguments):
+    return CliRunner().invoke(app, [*TINY, *arguments], env={"COLUMNS": "160"})
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with two bad implementations in it."""
+    (tmp_path / "wrong_net.py").write_text(WRONG_NET)
+    (tmp_path / "crashing_net.py").write_text(CRASHING_NET)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_real_run_times_what_is_right_and_marks_what_is_wrong_or_crashes(folder):
+    result = bench("--impl", "wrong_net", "--impl", "crashing_net")
+    assert result.exit_code == 1
+    rows = {line.split("  ")[0].strip(): line for line in result.stdout.splitlines()}
+    assert rows["neuron"].split()[-2:] == ["error", "error"] or rows["neuron"].count("error") == 2
+    assert rows["forward"].count("wrong") == 1
+    assert rows["train step"].count("±") == 3
+    assert "no neuron today" in result.stderr
+    assert "the process ended with code 42" in result.stderr
+
+    run = read(folder / "results" / "bench.json").runs[0]
+    cell = Cell("train step", "1, 4-8-1", "", "float64", "cpu", 1, "wrong_net")
+    entry = run.entries[cell]
+    assert entry.time.low <= entry.time.median <= entry.time.high
+    assert entry.ratio.median > 0
+    assert run.entries[cell.by("crashing_net")].ratio
+    assert run.same_code()
+    assert set(run.environment["pinned"].values()) == {"1"}
+    assert {entry["threads"] for entry in run.environment["libraries"]} == {1}
+    assert sorted(path.name for path in (folder / "results").iterdir()) == [
+        *("bench.html", "bench.json", "bench.md", "history"),
+    ]
+    assert list((folder / "results" / "history").rglob("*.json"))
+
+
+def test_a_regression_is_told(tmp_path):
+    cells = [Cell("neuron", "784", "", "float64", "cpu", 1, "numpy_impl")]
+    history = absolute.History(tmp_path, "abc", compare=False)
+    first = absolute.measure(cells, MODES["quick"], history, lambda cell: None)
+    assert first.outcomes[cells[0]]["status"] == "timed"
+    for path in tmp_path.rglob("*.json"):
+        saved = json.loads(path.read_text())
+        saved["benchmarks"][0]["stats"] |= {"median": 1e-9}
+        path.write_text(json.dumps(saved))
+    history = absolute.History(tmp_path, "abc", compare=True, fail="median:25%")
+    again = absolute.measure(cells, MODES["quick"], history, lambda cell: None)
+    assert any("neuron" in line and "median" in line for line in again.regressions)
+
+
+def test_an_interrupted_run_keeps_what_is_done_and_says_what_is_missing(monkeypatch):
+    def measure(cells, mode, history, begins):
+        return Measured({cells[0]: {"status": "timed", "seconds": [1e-3] * 6, "ulps": 0.5}}, interrupted=True)
+
+    monkeypatch.setattr(absolute, "measure", measure)
+    settings = Settings(["numpy_impl"], MODES["quick"], sizes=["784", "1, 4-8-1"])
+    document = session.Session(settings).run()
+    [run] = document.runs
+    statuses = {entry.status for entry in run.shown()}
+    assert statuses == {"timed", "not run"}
+    assert all(entry.reason == INTERRUPTED for entry in run.shown() if entry.status == "not run")
+    [said] = problems(document)
+    assert re.match(r"not run: \d+ of \d+ cells; the run ended early: ", said)
+
+
+def test_a_process_that_crashes_in_the_pairs_is_noted_and_the_other_processes_count(monkeypatch, tmp_path):
+    (tmp_path / "fails_later.py").write_text(
+        "import os, sys\nfrom numpy_impl import *\nfrom numpy_impl import neuron as right\n"
+        "def neuron(*arguments):\n"
+        "    if 'side_by_side.bench.pairs' in ' '.join(sys.orig_argv): os._exit(7)\n"
+        "    return right(*arguments)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(["fails_later"], MODES["quick"], sizes=["784"])
+    run = session.Session(settings).run().runs[0]
+    cell = Cell("neuron", "784", "", "float64", "cpu", 1, "fails_later")
+    assert run.entries[cell].time
+    assert run.entries[cell].ratio is None
+    assert any("code 7" in note and "neuron" in note for note in run.notes)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--impl", "nobody"], "unknown implementation 'nobody'"),
+        (["--dtype", "bfloat16"], "unknown dtype 'bfloat16'"),
+        (["--device", "tpu"], "unknown device 'tpu'"),
+        (["--stage", "wine"], "unknown stage 'wine'"),
+        (["--size", "3-3"], "unknown size '3-3'"),
+        (["--full"], "--quick and --full exclude each other"),
+        (["--out", "file/results"], "cannot write into file/results"),
+        (["some.json"], "files are for --merge"),
+        (["--stage", "arrays"], "no workload that can be timed"),
+    ],
+)
+def test_bad_arguments_get_one_clear_line_and_nothing_is_written(arguments, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    result = bench(*arguments)
+    assert result.exit_code == 2
+    errors = [line for line in result.stderr.splitlines() if "starting" not in line]
+    assert len(errors) == 1
+    assert says in errors[0]
+    assert not list(tmp_path.rglob("bench.*"))
+
+
+def test_only_what_was_asked_for_is_planned():
+    from side_by_side.bench import plan
+
+    def cells(**settings):
+        return [Cell(*planned["cell"]) for planned in plan.make(Settings(["numpy_impl"], **settings))["cells"]]
+
+    full = MODES["full"]
+    assert {cell.work for cell in cells(stages=["mlp"])} == {"forward"}
+    assert {cell.size for cell in cells(sizes=["64, 784-50-10"])} == {"64, 784-50-10"}
+    assert {cell.dtype for cell in cells(mode=full, dtypes=["float32"])} == {"float32"}
+    assert {cell.threads for cell in cells(mode=full, threads=[1, 3])} == {1, 3}
+    everything = cells(mode=full)
+    assert {cell.dtype for cell in everything} == {"float64", "float32"}
+    widths = [cell.size for cell in everything if cell.work == "sweep" and cell.implementation == "numpy_impl"]
+    assert len(dict.fromkeys(widths)) == 12
+
+
+def test_what_a_mode_leaves_out_is_said():
+    from side_by_side.bench import plan
+
+    said = " ".join(plan.make(Settings(["numpy_impl"]))["left_out"])
+    assert "cuda: not run: no CUDA" in said or "torch" not in said
+    assert "float32" in said
+    assert "FULL=1" in said
+
+
+def test_a_peer_that_is_not_installed_is_shown_with_the_command_that_installs_it(monkeypatch):
+    from shared_specs.workloads import peers, rows
+
+    monkeypatch.setattr(peers, "missing", lambda module: True)
+    workload = next(row for row in rows() if row.work == "train step")
+    assert peers.PEERS["jax"].hindrance(workload, "float64", "cpu") == "not installed: pip install jax"
+
+
+def test_the_session_checks_the_baseline_against_itself_under_another_name():
+    cell = Cell("neuron", "784", "", "float64", "cpu", 1, AGAIN)
+    assert cell.baseline.implementation == "numpy_impl"

@@ -1,0 +1,207 @@
+"""The workloads: every implementation, limit and peer gets the same right answer, and a wrong one gets none."""
+
+from dataclasses import replace
+from importlib.util import find_spec
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+import numpy_impl
+from shared_specs import registry
+from shared_specs.benchmarks import budget
+from shared_specs.workloads import contender, limit_of, numbers, rows, rungs_of
+from shared_specs.workloads.contenders import Job, error_in_ulps
+from shared_specs.workloads.implementations import Implementation
+from shared_specs.workloads.limits import LIMITS
+from shared_specs.workloads.numbers import Net
+from shared_specs.workloads.peers import PEERS
+
+WORKS = ("neuron", "matmul", "forward", "loss_and_grads", "train step", "sweep")
+SMALL = Net(6, (4, 5, 2), distinct=3)
+
+
+def small(work, rung=""):
+    """A row of that work, made small."""
+    row = next(row for row in rows([rung or "builtin"]) if row.work == work)
+    return replace(row, net=SMALL, units=SMALL.batch) if row.net else row.at(min(row.units, 2))
+
+
+def wrong_net(loss_and_grads):
+    """numpy_impl with another loss_and_grads."""
+    module = ModuleType("wrong_net")
+    vars(module).update(vars(numpy_impl), loss_and_grads=loss_and_grads)
+    return Implementation("wrong_net", module)
+
+
+def check(who, work, dtype="float64", rung=""):
+    workload = small(work, rung)
+    return who.check(workload, who.prepare(workload, dtype, "cpu"), dtype, "cpu")
+
+
+@pytest.mark.parametrize("name", registry.implementations())
+@pytest.mark.parametrize("work", [*WORKS, "epoch"])
+def test_every_workload_has_its_answer_in_every_implementation(name, work):
+    who = contender(name)
+    for dtype in who.module.DTYPES:
+        for rung in who.module.MATMULS if work == "matmul" else ("",):
+            assert check(who, work, dtype, rung) <= (40 if dtype == "float32" else 8)
+
+
+@pytest.mark.parametrize("name", LIMITS)
+@pytest.mark.parametrize("work", [*WORKS, "epoch"])
+def test_every_limit_multiplies_right(name, work):
+    assert check(LIMITS[name], work) is None
+
+
+@pytest.mark.parametrize("peer", PEERS.values(), ids=list(PEERS))
+@pytest.mark.parametrize("work", WORKS)
+def test_every_peer_computes_the_same_as_the_implementations(peer, work):
+    workload = small(work)
+    hindrance = peer.hindrance(workload, "float64", "cpu")
+    if hindrance is None:
+        assert check(peer, work) <= 8
+    else:
+        assert hindrance == "" or find_spec(peer.module) is None
+
+
+def test_a_batch_that_repeats_samples_has_the_same_loss_and_gradients_as_the_answer_says():
+    once, twice = Net(3, (4, 5, 2)), Net(6, (4, 5, 2), distinct=3)
+    assert twice.x == once.x * 2
+    assert twice.condensed == once
+    with pytest.raises(ValueError, match="cannot repeat"):
+        _ = Net(7, (4, 5, 2), distinct=3).condensed
+
+
+def test_a_wrong_bias_gradient_is_no_answer():
+    def loss_and_grads(params, x, target):
+        loss, grads = numpy_impl.loss_and_grads(params, x, target)
+        return loss, [(grad_w, grad_b / len(x)) for grad_w, grad_b in grads]
+
+    wrong = wrong_net(loss_and_grads)
+    with pytest.raises(AssertionError, match="grad_b of layer 0"):
+        check(wrong, "loss_and_grads")
+
+
+def test_a_large_tensor_is_checked_to_its_last_element():
+    net = Net(2, (160, 150, 1))
+    workload = replace(small("loss_and_grads"), net=net, units=net.batch)
+
+    def loss_and_grads(params, x, target):
+        loss, grads = numpy_impl.loss_and_grads(params, x, target)
+        grads[0][0][-1, -1] += 1e-9
+        return loss, grads
+
+    wrong = wrong_net(loss_and_grads)
+    right = contender("numpy_impl")
+    assert right.check(workload, right.prepare(workload, "float64", "cpu"), "float64", "cpu") < 100
+    with pytest.raises(AssertionError, match="grad_w of layer 0: 1 of 24000 elements"):
+        wrong.check(workload, wrong.prepare(workload, "float64", "cpu"), "float64", "cpu")
+
+
+def test_a_wrong_limit_is_no_limit(monkeypatch):
+    from shared_specs.workloads import limits
+
+    monkeypatch.setattr(limits, "_matmul", lambda a, b: (a @ b) * 1.001)
+    with pytest.raises(AssertionError, match="forward"):
+        check(LIMITS["numpy"], "forward")
+
+
+def test_a_train_step_starts_at_the_same_state_every_time():
+    who, workload = contender("numpy_impl"), small("train step")
+    job = who.prepare(workload, "float64", "cpu")
+    for _ in range(3):
+        who.check(workload, job, "float64", "cpu")
+
+
+def test_what_is_not_provided_is_no_cell():
+    numpy, plain = contender("numpy_impl"), contender("pure_python")
+    assert numpy.hindrance(small("matmul", "einsum"), "float32", "cpu") is None
+    assert plain.hindrance(small("matmul", "einsum"), "float64", "cpu") == ""
+    assert plain.hindrance(small("neuron"), "float32", "cpu") == ""
+    assert numpy.hindrance(small("neuron"), "float64", "cuda") == "no CUDA"
+
+
+def test_the_limit_is_that_of_the_library_whose_arrays_are_computed_with():
+    assert [limit_of(name) for name in ("pure_python", "numpy_impl", "torch_manual")] == [
+        *("limit:python", "limit:numpy", "limit:torch"),
+    ]
+    assert limit_of("peer:micrograd") == "limit:python"
+
+
+def test_rungs_of_others_come_after_the_contracts_own():
+    assert rungs_of([SimpleNamespace(MATMULS={"tiles": None, "loops": None})]) == [
+        *("loops", "elementwise", "broadcast", "einsum", "builtin", "tiles"),
+    ]
+
+
+def test_multiply_adds_are_those_of_the_products_that_cannot_be_avoided():
+    net = Net(64, (784, 50, 10))
+    forward = 64 * (784 * 50 + 50 * 10)
+    assert sum(n * k * m for n, k, m in net.forward_products) == forward
+    assert sum(n * k * m for n, k, m in net.products) == 2 * forward + 64 * 10 * 50
+
+
+def test_an_epoch_takes_every_digit_once_in_the_contracts_order():
+    digits = numbers.digits()
+    batches = numpy_impl.Batches(numpy_impl.asarray(digits.x), numpy_impl.asarray(digits.labels, "int64"), 32, 0)
+    assert [labels.tolist() for _, labels in batches] == [labels for _, labels in digits.batches]
+
+
+def test_errors_count_in_units_of_the_largest_element():
+    assert error_in_ulps([1.0, 1e-30], [1.0, 0.0], "float64") < 1e-13
+    assert error_in_ulps([[1 + 2**-52]], [[1.0]], "float64") == 1
+    assert error_in_ulps(1 + 2**-23, 1.0, "float32") == 1
+    assert error_in_ulps([1.0], [1.0, 2.0], "float64") == float("inf")
+    assert error_in_ulps([float("nan"), 1.0], [1.0, 1.0], "float64") == float("inf")
+
+
+class Slow:
+    """Somebody whose clock is the test's own."""
+
+    name, kind = "slow", "implementation"
+
+    def __init__(self, seconds_a_sample, monkeypatch):
+        self.seconds, self.now, self.tried = seconds_a_sample, 0.0, []
+        monkeypatch.setattr(budget.time, "perf_counter", lambda: self.now)
+        monkeypatch.setattr(budget, "_pace", {})
+
+    def prepare(self, workload, dtype, device):
+        """Work that moves the test's clock."""
+        self.tried.append(workload.units)
+
+        def run():
+            self.now += self.seconds * workload.units
+
+        return Job(run, lambda result: {})
+
+    def synchronize(self, device):
+        """Nothing is queued."""
+
+
+def test_a_call_is_predicted_from_few_samples_and_tried_no_longer_than_needed(monkeypatch):
+    workload = next(row for row in rows() if row.size.startswith("1024"))
+    slow = Slow(0.1, monkeypatch)
+    assert budget.predict(slow, workload, "float64", "cpu", 1.0) == pytest.approx(102.4)
+    assert slow.tried == [1, 8]
+    fast = Slow(1e-4, monkeypatch)
+    assert budget.predict(fast, workload, "float64", "cpu", 1.0) <= 1.0
+    assert fast.tried == [1]
+
+
+def test_other_work_at_the_same_size_is_predicted_from_its_pace(monkeypatch):
+    forward, step = (next(row for row in rows() if row.work == work and row.units == 1024) for work in WORKS[2:5:2])
+    slow = Slow(0.1, monkeypatch)
+    predicted = budget.predict(slow, forward, "float64", "cpu", 1.0)
+    tried = list(slow.tried)
+    assert budget.predict(slow, step, "float64", "cpu", 1.0) == pytest.approx(
+        predicted * step.multiply_adds / forward.multiply_adds
+    )
+    assert slow.tried == tried
+
+
+def test_one_rung_says_nothing_about_another(monkeypatch):
+    loops, builtin = (next(row for row in rows() if row.rung == rung) for rung in ("loops", "builtin"))
+    slow = Slow(10, monkeypatch)
+    assert budget.predict(slow, loops, "float64", "cpu", 1.0) == pytest.approx(50)
+    slow.seconds = 1e-6
+    assert budget.predict(slow, builtin, "float64", "cpu", 1.0) < 1

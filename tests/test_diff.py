@@ -1,0 +1,157 @@
+"""Two implementations side by side: aligned by definition, then by line."""
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from shared_specs import STAGES
+from side_by_side.cli import app
+from side_by_side.diff import align, definitions, stage_file, summary
+
+LEFT = '''"""Left."""
+
+import math
+
+LIMIT = 3
+
+
+# why
+@decorated
+def first(x):
+    return x + 1
+
+
+class Net:
+    """A net."""
+
+    size = 3
+
+    def forward(self):
+        return math.pi
+
+
+def moved():
+    pass
+'''
+RIGHT = '''"""Left."""
+
+import math
+
+def moved():
+    pass
+
+
+def own():
+    return 0
+
+
+def first(x):
+    y = 2 * x
+    return y + 1
+
+
+class Net:
+    """A net."""
+
+    size = 3
+
+    def forward(self):
+        return math.pi
+'''
+
+
+def diff(*arguments: str, width: int = 120):
+    return CliRunner().invoke(app, ["diff", *arguments], env={"COLUMNS": str(width)})
+
+
+def test_definitions_cover_the_file_with_comments_and_decorators_in_front():
+    found = definitions(LEFT)
+    assert list(found) == ["module", "LIMIT", "first", "Net", "Net.forward", "moved"]
+    assert list(found["module"]) == [1, 2, 3]
+    assert list(found["first"]) == [8, 9, 10, 11]
+    assert list(found["Net"]) == [14, 15, 16, 17]
+
+
+def test_definitions_stand_beside_each_other_wherever_they_are():
+    sections = {section.name: section for section in align(LEFT, RIGHT)}
+    assert list(sections) == ["module", "LIMIT", "first", "Net", "Net.forward", "moved", "own"]
+    assert {name: section.verdict for name, section in sections.items()} == {
+        "module": "same",
+        "LIMIT": "only left",
+        "first": "differs",
+        "Net": "same",
+        "Net.forward": "same",
+        "moved": "same",
+        "own": "only right",
+    }
+
+
+def test_similar_lines_stand_beside_each_other():
+    first = next(section for section in align(LEFT, RIGHT) if section.name == "first")
+    marks = [(row.mark, row.left, row.right) for row in first.rows]
+    assert marks == [("<", 8, None), ("<", 9, None), (" ", 10, 13), (">", None, 14), ("~", 11, 15)]
+
+
+def test_every_line_of_both_files_is_shown_once():
+    rows = [row for section in align(LEFT, RIGHT) for row in section.rows]
+    for source, shown in ((LEFT, [row.left for row in rows]), (RIGHT, [row.right for row in rows])):
+        numbers = [number for number in shown if number]
+        filled = [i for i, line in enumerate(source.splitlines(), 1) if line.strip()]
+        assert len(numbers) == len(set(numbers))
+        assert set(filled) <= set(numbers)
+
+
+def test_summary_counts_definitions():
+    assert summary(align(LEFT, RIGHT), "a", "b") == "6 definitions: 3 the same, 1 differ, 1 only in a, 1 only in b."
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_a_pipe_gets_plain_text_that_fits(width):
+    result = diff("torch_manual", "torch_autograd", "--stage", "backward", width=width)
+    assert result.exit_code == 0
+    assert "\x1b" not in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= width
+    assert "torch_manual/backward.py" in result.stdout
+    assert "loss_and_grads  differs" in result.stdout
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_implementation_is_the_same_as_itself_in_every_stage(stage):
+    result = diff("pure_python", "pure_python", "--stage", stage)
+    assert result.exit_code == 0
+    assert "differs  " not in result.stdout.rpartition("definitions")[0]
+
+
+def test_no_framework_is_imported_to_read_its_source():
+    program = (
+        "import sys; from side_by_side.diff import render; render('torch_manual', 'fastai_module', 'mlp');"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nobody", "numpy_impl", "--stage", "mlp"], "unknown implementation 'nobody', expected one of pure_python"),
+        (
+            ["numpy_impl", "pure_python", "--stage", "nowhere"],
+            "unknown stage 'nowhere', expected one of arrays, neuron",
+        ),
+        (["numpy_impl", "rich", "--stage", "mlp"], "rich has no mlp.py"),
+        (["numpy_impl", "math", "--stage", "mlp"], "math is not a package"),
+    ],
+)
+def test_unknown_names_get_one_line_with_the_known_ones(arguments, says):
+    result = diff(*arguments)
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_stage_file_is_the_one_that_would_be_imported():
+    import numpy_impl.backward
+
+    assert str(stage_file("numpy_impl", "backward")) == numpy_impl.backward.__file__

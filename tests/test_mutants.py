@@ -1,0 +1,151 @@
+"""Mutants: what is changed, who notices, and the list of those that nobody can notice."""
+
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from shared_specs import STAGES, registry
+from side_by_side import forks, mutants
+from side_by_side.cli import app
+from side_by_side.mutants import Change, Outcome
+from side_by_side.tables import UserError
+
+NEURON = '''
+import functools
+
+def relu(x):
+    """A docstring with shapes, (n, k), (k, m)."""
+    if x != x:
+        raise ValueError("relu: got nan")
+    return x if x > 0 else 0.0
+
+@functools.cache
+def twice(x):
+    return x + x
+
+def paired(a, b):
+    check("(n, k), (k, m)")
+    return list(zip(a, b, strict=True))
+
+class Unit:
+    def __call__(self, x, bias=1.0):
+        return relu(x) + twice(bias)
+
+DTYPES = ("float64",)
+'''
+SPECS = """
+import pytest
+pytestmark = pytest.mark.neuron
+
+def test_relu(impl):
+    assert (impl.neuron.relu(0.5), impl.neuron.relu(-2.0)) == (0.5, 0.0)
+
+def test_unit(impl):
+    assert impl.neuron.Unit()(1.5) == 3.5
+"""
+
+
+@pytest.fixture
+def small_net(tmp_path, monkeypatch):
+    """A package with one stage."""
+    (tmp_path / "small_net").mkdir()
+    (tmp_path / "small_net" / "__init__.py").write_text("from . import neuron")
+    (tmp_path / "small_net" / "neuron.py").write_text(NEURON)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield registry.load("small_net")
+    for name in ("small_net", "small_net.neuron"):
+        sys.modules.pop(name)
+
+
+def changes(made, function):
+    return [mutant.change.after for mutant in made if mutant.change.function == f"neuron.{function}"]
+
+
+def test_code_is_changed_in_one_place_at_a_time(small_net):
+    made = mutants.mutants(small_net, ["neuron"])
+    assert "return x if x >= 0 else 0.0" in changes(made, "relu")
+    assert changes(made, "twice") == ["return x - x"]
+    assert "def __call__(self, x, bias=2.0):" in changes(made, "Unit.__call__")
+
+
+def test_words_and_assertions_are_left_alone(small_net):
+    made = mutants.mutants(small_net, ["neuron"])
+    assert not [after for after in changes(made, "relu") if "docstring" in after or "got nan" in after]
+    assert not [
+        after for after in changes(made, "paired") if after.startswith("return list(zip(a, b") and "a, b)" in after
+    ]
+
+
+def test_shapes_that_must_be_equal_are_told_apart(small_net):
+    after = changes(mutants.mutants(small_net, ["neuron"]), "paired")
+    assert {'check("(n, another), (k, m)")', 'check("(n, k), (another, m)")'} <= set(after)
+
+
+def survivors(made, specs, tmp_path):
+    path = tmp_path / f"test_small_{abs(hash(specs))}.py"
+    path.write_text(specs)
+    return forks.survivors("small_net", made, jobs=2, specs=[str(path)])
+
+
+def test_who_survives_is_what_no_spec_asks_for(small_net, tmp_path):
+    made = mutants.mutants(small_net, ["neuron"])
+    alive = survivors(made, SPECS, tmp_path)
+    assert {mutant.change.after for mutant in alive if mutant.name != "paired"} == {
+        "raise ValueError(None)",
+        "return x if x >= 0 else 0.0",
+    }
+    assert [mutant for mutant in made if mutant.name == "paired"] == [m for m in alive if m.name == "paired"]
+
+
+def test_specs_that_fail_without_mutants_end_the_run(small_net, tmp_path):
+    made = mutants.mutants(small_net, ["neuron"])
+    with pytest.raises(UserError, match="test_relu"):
+        survivors(made, SPECS.replace("0.5, 0.0", "0.5, 0.5"), tmp_path)
+    with pytest.raises(UserError, match="error"):
+        survivors(made, "import nothing_of_that_name", tmp_path)
+
+
+def outcome(small_net, alive, equivalent):
+    return Outcome("small_net", ["neuron"], mutants.mutants(small_net, ["neuron"]), alive, equivalent)
+
+
+def test_a_survivor_without_a_reason_is_a_problem(small_net):
+    mutant = mutants.mutants(small_net, ["neuron"])[0]
+    assert "nobody says why" in "".join(outcome(small_net, [mutant], {}).problems())
+    assert "nobody says why" not in "".join(outcome(small_net, [mutant], {mutant.change: "a reason"}).problems())
+
+
+def test_a_stale_reason_is_a_problem(small_net):
+    mutant = mutants.mutants(small_net, ["neuron"])[0]
+    gone = Change("neuron.relu", "return x", "return None")
+    problems = list(outcome(small_net, [], {mutant.change: "a reason", gone: "a reason"}).problems())
+    assert ["a spec kills it" in problems[0], "no such mutant" in problems[1]] == [True, True]
+
+
+def test_a_low_score_is_a_problem_whatever_the_reasons(small_net):
+    alive = mutants.mutants(small_net, ["neuron"])
+    problems = list(outcome(small_net, alive, {mutant.change: "a reason" for mutant in alive}).problems())
+    assert problems == ["small_net: 0.0% of the mutants killed, expected at least 97%"]
+
+
+def test_every_mutant_listed_as_equivalent_exists():
+    for name, reasons in mutants.equivalents().items():
+        made = {mutant.change for mutant in mutants.mutants(registry.load(name), STAGES)}
+        assert [str(change) for change in reasons if change not in made] == []
+
+
+@pytest.mark.parametrize("entry", ["after = 'b'\nreason = ' '", "reason = 'none'"])
+def test_a_list_without_reasons_is_refused(tmp_path, entry):
+    path = tmp_path / "list.toml"
+    path.write_text(f"[[small_net]]\nfunction = 'neuron.relu'\nbefore = 'a'\n{entry}")
+    with pytest.raises(UserError, match="no list of equivalent mutants"):
+        mutants.equivalents(path)
+
+
+def test_the_command_shows_scores_and_fails_for_problems(small_net, monkeypatch):
+    monkeypatch.setattr(forks, "survivors", lambda name, made, jobs, on_mutant: made[:1])
+    result = CliRunner().invoke(app, ["mutants", "--impl", "small_net", "--stage", "neuron"])
+    assert result.exit_code == 1
+    assert "nobody says why" in result.stderr
+    assert "small_net" in result.stdout

@@ -1,0 +1,140 @@
+"""Pictures and init experiments: each shows what it says, and is written in both formats."""
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from typer.testing import CliRunner
+
+import numpy_impl
+import torch_manual
+from side_by_side import init, plots
+from side_by_side.cli import app
+from side_by_side.data import digits, load
+from side_by_side.tables import UserError
+from side_by_side.train import Run, train
+from side_by_side.trainee import Settings
+
+SHORT = Settings(epochs=2)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits(0)
+
+
+@pytest.fixture(scope="module")
+def runs(data):
+    return [train("numpy_impl", numpy_impl, data, SHORT), train("torch_manual", torch_manual, data, SHORT)]
+
+
+def test_all_pictures_are_written_as_png_and_svg(runs, data, tmp_path):
+    files = plots.save_all(runs, data, tmp_path)
+    each = {f"{run.implementation}/{name}" for run in runs for name in ("first-weights", "confusion")}
+    expected = {f"{name}.{kind}" for name in ("losses", "gradient-norms", *each) for kind in ("png", "svg")}
+    assert {str(file.relative_to(tmp_path)) for file in files} == expected
+    for file in files:
+        if file.suffix == ".png":
+            assert imread(file).std() > 0.01
+        else:
+            assert file.read_text().startswith("<?xml")
+
+
+def test_the_same_run_draws_the_same_svg(runs, data, tmp_path):
+    first, again = (plots.save(plots.losses(runs, data), tmp_path / name)[1].read_bytes() for name in "ab")
+    assert first == again
+
+
+def test_losses_shows_a_curve_each_and_the_differences_below(runs, data):
+    above, below = plots.losses(runs, data).axes
+    assert [line.get_label() for line in above.get_lines()] == ["every batch", "numpy_impl", "torch_manual"]
+    assert list(above.get_lines()[0].get_ydata()) == runs[0].losses
+    assert np.nanmax(below.get_lines()[0].get_ydata()) < 1e-12
+
+
+def test_gradient_norms_has_a_panel_a_parameter(runs):
+    axes = plots.gradient_norms(runs).axes
+    assert [axis.get_title(loc="left").split()[-1] for axis in axes] == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert axes[0].get_lines()[0].get_ydata()[0] == runs[0].epochs[0].grad_norms["0.weight"] > 0
+
+
+def test_first_weights_are_tiled_unit_by_unit(runs):
+    image = plots.first_weights(runs[0], (8, 8)).axes[0].get_images()[0].get_array()
+    assert image.shape == (5 * 9 - 1, 10 * 9 - 1)
+    assert np.array_equal(image[9:17, 18:26], runs[0].weights["0.weight"][12].reshape(8, 8))
+
+
+def test_confusion_counts_every_sample_that_was_held_out(runs, data):
+    counts = plots.confusion_matrix(runs[0], data)
+    assert counts.sum() == 360
+    assert np.trace(counts) / 360 == pytest.approx(runs[0].score)
+    assert np.array_equal(counts.sum(axis=1), np.bincount(data.y_test))
+
+
+def test_a_regression_and_a_diverged_run_draw_what_they_have(tmp_path):
+    data = load("tripler")
+    fine = train("numpy_impl", numpy_impl, data, Settings((1, 1), epochs=2, lr=0.1))
+    wild = train("wild", numpy_impl, data, Settings((1, 1), epochs=2, lr=1e40))
+    assert wild.failed
+    names = {file.name for file in plots.save_all([wild, fine, Run("out", problem="not run")], data, tmp_path)}
+    assert names == {"losses.png", "losses.svg", "gradient-norms.png", "gradient-norms.svg"}
+
+
+def test_a_folder_that_cannot_be_written_is_told(runs, data, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        plots.save(plots.losses(runs, data), tmp_path / "file" / "losses")
+
+
+# Init
+
+
+@pytest.fixture(scope="module")
+def stacks():
+    return init.experiment(numpy_impl)
+
+
+def test_the_stacks_do_what_the_chapter_says(stacks):
+    assert [init.verdict(layers).split(" at ")[0].split(" from ")[0] for layers in stacks.values()] == [
+        "overflows",
+        "all 0",
+        "carries on",
+        "vanishes",
+        "carries on",
+    ]
+    exploding, vanishing, xavier, xavier_relu, kaiming = stacks.values()
+    assert exploding[0].std == pytest.approx(10, rel=0.1)
+    assert vanishing[0].std == pytest.approx(0.1, rel=0.1)
+    assert xavier[-1].std == pytest.approx(1, rel=0.6)
+    assert (xavier_relu[0].mean, xavier_relu[0].std) == (pytest.approx(0.399, rel=0.05), pytest.approx(0.584, rel=0.05))
+    assert xavier_relu[-1].std < 1e-6
+    assert (kaiming[0].mean, kaiming[0].std) == (pytest.approx(0.564, rel=0.05), pytest.approx(0.826, rel=0.05))
+    assert 0.07 < kaiming[-1].std < 2.2
+
+
+def test_histograms_count_every_activation_that_is_not_0(stacks):
+    for layers in stacks.values():
+        for layer in layers:
+            assert not layer.finite or layer.histogram.sum() == pytest.approx((1 - layer.zeros) * 200 * 100)
+
+
+def test_init_stacks_has_a_column_a_scheme(stacks, tmp_path):
+    files = plots.save_init(stacks, tmp_path / "init", "numpy_impl")
+    assert [file.name for file in files] == ["init.png", "init.svg"]
+    assert len(plots.init_stacks(stacks, "numpy_impl").axes) == 3 * 5 + 1
+
+
+def test_the_init_command_prints_a_row_a_scheme(tmp_path):
+    small = ["init", "--layers", "8", "--width", "10", "--batch", "20"]
+    result = CliRunner().invoke(app, [*small, "--impl", "pure_python", "--impl", "numpy_impl"])
+    assert result.exit_code == 0
+    assert all(result.stdout.count(scheme.name) == 2 for scheme in init.SCHEMES)
+    result = CliRunner().invoke(app, [*small, "--impl", "numpy_impl", "--out", str(tmp_path)])
+    assert (tmp_path / "init-numpy_impl.svg").exists()
+
+
+def test_the_train_command_draws_with_plots(tmp_path):
+    arguments = ["train", "--impl", "numpy_impl", "--epochs", "1", "--plots", "--out", str(tmp_path)]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0
+    assert f"Pictures are in {tmp_path}." in result.stdout
+    assert (tmp_path / "numpy_impl" / "confusion.png").exists()

@@ -1,0 +1,250 @@
+"""The plugin on planted specs and small implementations: what it runs, what it says, what it lets others do."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shared_specs import STAGES
+
+Run = Callable[..., pytest.RunResult]
+GAP = 'GAPS = {"not_yet": {"neuron": {"reason": "next month", "raises": "NotProvided"}}}'
+USES_NEURON = """
+    import pytest
+    @pytest.mark.neuron
+    def test_neuron_adds_its_bias(impl): assert impl.neuron([1.0], [2.0], 3.0) == 5.0
+"""
+
+
+# What is run
+
+
+def test_a_spec_runs_once_an_implementation_and_once_a_dtype_if_it_uses_it(run_specs: Run) -> None:
+    """A spec is left out for an implementation or a dtype, or run twice."""
+    result = run_specs("--impl", "my_net", "--impl", "other", "-v", other="def relu(x): return max(x, 0.0)")
+    result.assert_outcomes(passed=5)
+    for name in ("positive[[]my_net]", "negative[[]my_net-float64]", "negative[[]my_net-float32]"):
+        result.stdout.fnmatch_lines(f"*{name} PASSED*")
+    result.stdout.fnmatch_lines(["*positive[[]other] PASSED*", "*negative[[]other-float64] PASSED*"])
+
+
+def test_the_header_says_what_is_tested(run_specs: Run) -> None:
+    """A reader of the log cannot tell which version, device or dtype it is about."""
+    result = run_specs("--impl", "my_net", "--dtype", "float32")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines("specs *: my_net 1.2 on cpu: float32")
+
+
+def test_the_specs_of_this_package_are_marked_with_their_stage(run_specs: Run) -> None:
+    """`-m neuron` or `--stage neuron` leaves specs of that stage out, or picks those of another."""
+    others = {f"test_{stage}.py" for stage in STAGES if stage != "neuron"}
+    options = ("--pyargs", "shared_specs", "--impl", "my_net", "--collect-only", "-q")
+    for filters in (("-m", "neuron"), ("--stage", "neuron")):
+        files = {line.partition("::")[0] for line in run_specs(*options, *filters).outlines if "::" in line}
+        assert {"test_neuron.py", "test_arguments.py"} <= {Path(file).name for file in files}
+        assert not others & {Path(file).name for file in files}
+
+
+def test_a_stage_leaves_the_others_out(run_specs: Run, one_spec_a_stage: str) -> None:
+    """`--stage` given twice keeps only one, or keeps all."""
+    result = run_specs("--impl", "my_net", "--stage", "mlp", "--stage", "layer", specs=one_spec_a_stage)
+    result.assert_outcomes(passed=2, deselected=5)
+
+
+def test_an_implementation_in_the_current_folder_is_found(pytester: pytest.Pytester) -> None:
+    """The command in the README fails where the module is not installed."""
+    pytester.makepyfile(here="def relu(x): return x", test_planted=USES_NEURON)
+    pytester.mkdir("elsewhere").joinpath("test_it.py").write_text("def test_it(impl): impl.relu(1.0)")
+    options = ("--import-mode=importlib", "--impl", "here", "elsewhere")
+    pytester.runpytest("-p", "shared_specs.plugin", *options).assert_outcomes(passed=1)
+
+
+def test_a_property_can_use_the_fixtures(run_specs: Run) -> None:
+    """Hypothesis looks at the implementation, or reuses it, in a way that breaks it."""
+    specs = """
+        import pytest
+        from hypothesis import given, strategies
+
+        @pytest.mark.neuron
+        @given(x=strategies.floats(0, 1))
+        def test_relu_keeps_what_is_positive(impl, dtype, device, x):
+            assert impl.relu(x) == x
+    """
+    run_specs("--impl", "my_net", specs=specs).assert_outcomes(passed=2)
+
+
+# What it says of wrong options
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--impl", "my_nett"], "*no implementation 'my_nett' (known: *"),
+        (["--impl", "../my_net"], "*no implementation '../my_net' (known: *"),
+        (["--impl", "broken"], "*broken cannot be imported: ZeroDivisionError: *"),
+        (["--impl", "my_net", "--stage", "layers"], "*invalid choice: 'layers'*"),
+        (["--impl", "my_net", "--impl", "broken", "--gaps", "gaps.toml"], "*--gaps is for one implementation*"),
+        (["--impl", "my_net", "--gaps", "nowhere.toml"], "*nowhere.toml*No such file*"),
+        (["--impl", "my_net", "--report", "my_net.py/report.json"], "*--report: *my_net.py*"),
+        (["--impl", "gappy"], "*gap never.relu: got*expected texts for reason"),
+    ],
+)
+def test_a_wrong_option_is_a_usage_error(run_specs: Run, options: list[str], complaint: str) -> None:
+    """A typing mistake ends in a traceback, or in a run that tests nothing."""
+    result = run_specs(*options, broken="1 / 0", gappy='GAPS = {"never": {"relu": {}}}')
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(complaint)
+
+
+def test_without_any_implementation_it_says_what_to_do(run_specs: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first run, with nothing installed, passes or gives no hint."""
+    monkeypatch.setattr("shared_specs.registry.implementations", tuple)
+    result = run_specs()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines("*no implementation is registered here: install one, or name a module with --impl")
+
+
+# How a spec can end
+
+
+def test_a_missing_name_fails_the_spec_that_uses_it(run_specs: Run) -> None:
+    """A partial implementation breaks collection, or its missing name goes unsaid."""
+    result = run_specs("--impl", "partial", partial="def neuron(inputs, weights, bias): return 5.0")
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines("partial does not provide `relu` (stage neuron of the contract)")
+
+
+def test_what_the_machine_lacks_is_not_run(run_specs: Run) -> None:
+    """A missing GPU counts as passed or as failed."""
+    result = run_specs("--impl", "my_net", "--device", "cuda", "-v")
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(
+        ["*NOT RUN*", "neuron * 3 not run", "my_net, not run: no CUDA (3 specs)", "*3 not run*"]
+    )
+    result.assert_outcomes()
+
+
+def test_a_dtype_that_the_implementation_lacks_is_not_run(run_specs: Run) -> None:
+    """A dtype asked for in vain counts as passed or as failed."""
+    result = run_specs("--impl", "doubles", "--dtype", "float32", doubles="def relu(x): return max(x, 0.0)")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines("doubles, not run: no float32 (1 specs)")
+
+
+def test_the_matrix_counts_outcomes_by_stage_and_implementation(run_specs: Run) -> None:
+    """An outcome is counted for another stage or implementation."""
+    result = run_specs("--impl", "my_net", "--impl", "partial", partial="DTYPES = ('float64',)")
+    matrix = ["stage * my_net * partial", "arrays * – * –", "neuron * 3 passed * 2 failed"]
+    result.stdout.fnmatch_lines(["*stage × implementation*", *matrix])
+
+
+# Gaps
+
+
+def test_a_gap_with_the_expected_exception_is_no_failure(run_specs: Run) -> None:
+    """A declared gap fails the run, or is counted as passed."""
+    result = run_specs("--impl", "partial", specs=USES_NEURON, partial=GAP)
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["neuron * 1 gap", "partial, gap: not yet: neuron (next month) (1 specs)", "*1 gap*"])
+
+
+def test_a_gap_that_passes_fails_the_run(run_specs: Run) -> None:
+    """A gap outlives what it was declared for."""
+    source = f"{GAP}\ndef neuron(inputs, weights, bias): return 5.0"
+    result = run_specs("--impl", "partial", specs=USES_NEURON, partial=source)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("declared as a gap, but the spec passes: not yet: neuron (next month)")
+
+
+def test_a_gap_with_another_exception_fails_the_run(run_specs: Run) -> None:
+    """A gap hides a second mistake."""
+    source = f"{GAP}\ndef neuron(inputs, weights, bias): return 1 / 0"
+    result = run_specs("--impl", "partial", specs=USES_NEURON, partial=source)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("not yet: neuron (next month), which expects NotProvided")
+
+
+def test_a_gap_that_no_spec_meets_fails_a_whole_run(run_specs: Run, one_spec_a_stage: str) -> None:
+    """A gap about nothing stays in the list, or a run of one stage complains about the others' gaps."""
+    source = f"{GAP}\ndef relu(x): return x"
+    whole = run_specs("--impl", "partial", specs=one_spec_a_stage, partial=source)
+    assert whole.ret == pytest.ExitCode.TESTS_FAILED
+    whole.stdout.fnmatch_lines("gap of partial that no spec met: not yet: neuron (next month)")
+    assert run_specs("--impl", "partial", "--stage", "mlp", specs=one_spec_a_stage).ret == pytest.ExitCode.OK
+
+
+def test_gaps_can_stand_in_a_file(run_specs: Run, tmp_path: Path) -> None:
+    """`--gaps` is ignored."""
+    path = tmp_path / "gaps.toml"
+    path.write_text('[never."test_neuron_*"]\nreason = "no biases here"\n', encoding="utf-8")
+    result = run_specs(
+        "--impl", "partial", "--gaps", path, specs=USES_NEURON, partial="def neuron(*inputs): return 0.0"
+    )
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines("*1 gap*")
+
+
+# The report
+
+
+def test_the_report_holds_every_outcome(run_specs: Run, tmp_path: Path) -> None:
+    """A tool cannot read from the report what the matrix shows."""
+    path = tmp_path / "new folder" / "report.json"
+    run_specs("--impl", "my_net", "--dtype", "float32", "--report", path).assert_outcomes(passed=2)
+    written = json.loads(path.read_text(encoding="utf-8"))["implementations"][0]
+    assert (written["name"], written["version"], written["dtypes"]) == ("my_net", "1.2", ["float32"])
+    assert written["stages"]["neuron"] == {"failed": 0, "passed": 2, "gap": 0, "not run": 0}
+    assert written["specs"][1] == {
+        "id": "test_planted.py::test_relu_removes_what_is_negative[my_net-float32]",
+        "stage": "neuron",
+        "dtype": "float32",
+        "outcome": "passed",
+        "reason": "",
+    }
+
+
+def test_the_report_says_why_a_spec_failed(run_specs: Run, tmp_path: Path) -> None:
+    """A failure in the report has no reason."""
+    path = tmp_path / "report.json"
+    run_specs("--impl", "partial", "--report", path, partial="", specs=USES_NEURON)
+    (spec,) = json.loads(path.read_text(encoding="utf-8"))["implementations"][0]["specs"]
+    assert (spec["outcome"], spec["reason"]) == (
+        "failed",
+        "NotProvided: partial does not provide `neuron` (stage neuron of the contract)",
+    )
+
+
+def test_an_aborted_run_writes_no_report(run_specs: Run, tmp_path: Path) -> None:
+    """Half a run is taken for a whole one."""
+    path = tmp_path / "report.json"
+    run_specs("--impl", "my_net", "--report", path, specs="import nonsense")
+    assert not path.exists()
+
+
+# Other people's runs
+
+
+def test_other_projects_are_left_alone(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their options, fixtures and markers may have the same names, and no implementation is imported."""
+    monkeypatch.setenv("PYTEST_PLUGINS", "shared_specs.plugin")
+    pytester.makeconftest("""
+        import pytest
+        def pytest_addoption(parser): parser.addoption("--device", default="mine")
+        @pytest.fixture
+        def impl(): return "mine"
+    """)
+    pytester.makepyfile("""
+        import pytest
+        @pytest.mark.layer
+        def test_it(impl, pytestconfig): assert impl == pytestconfig.getoption("device") == "mine"
+    """)
+    result = pytester.runpytest()
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*implementation*")
+
+
+def test_the_plugin_imports_no_implementation_when_it_loads(pytester: pytest.Pytester) -> None:
+    """Coverage misses the import, and an isolated run meets another framework."""
+    pytester.makepyfile(my_net="raise SystemExit('imported')")
+    pytester.runpytest("-p", "shared_specs.plugin", "--impl", "my_net").assert_outcomes()
