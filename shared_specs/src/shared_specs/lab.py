@@ -126,14 +126,13 @@ class Lab:
         """An error that names the function, or the result that these values have in the place of one argument."""
         arguments, numbers = list(self._arguments(operation)), list(operation.arguments)
         arguments[position], numbers[position] = array, values
+        got, refusal = None, None
         try:
             got = self._call(operation, tuple(arguments))
         except (ValueError, TypeError) as error:
-            refusal = error
-        else:
-            refusal = None
+            refusal = str(error)
         if refusal is not None:
-            assert mentions(str(refusal), operation.function), f"{operation}(…): {refusal!r} does not name it"
+            assert mentions(refusal, operation.function), f"{operation}(…): {refusal!r} does not name it"
             return
         expected = getattr(oracle, operation.function)(
             *elementwise(lambda number: number if isinstance(number, int) else Fraction(number), tuple(numbers))
