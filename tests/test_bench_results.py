@@ -49,6 +49,10 @@ def run_of(machine="Z80", **changes):
     add(STEP, AGAIN, ratio=1.001)
     add(("forward", "big", ""), "pure_python", status="over budget", predicted=39.0)
     add(("forward", "big", ""), "numpy_impl", status="wrong", reason="forward: output: 3 of 4 elements <differ>")
+    for work, seconds in (("bare steps", 1e-2), ("epoch", 1.1e-2)):
+        rows[f"{work} | digits | "] = {"stage": "training", "multiply_adds": 10**7, "width": None}
+        add((work, "digits", ""), "numpy_impl", seconds)
+        add((work, "digits", ""), "torch_manual", 99, 2.4 if work == "epoch" else 2)
     for rung, seconds in (("loops", 1e-2), ("builtin", 1e-5)):
         rows[f"matmul | m | {rung}"] = {"stage": "layer", "multiply_adds": 39200, "width": None}
         add(("matmul", "m", rung), "numpy_impl", seconds)
@@ -282,6 +286,12 @@ def test_an_aa_check_with_a_difference_says_so(document):
     run.entries[Cell(*STEP, *PLACE, AGAIN)].ratio = about(1.2)
     assert "1 false differences" in aa_check(run)
     assert aa_check(part(run, "sweep")) == "A/A check: not run."
+
+
+def test_an_epoch_is_told_in_parts_of_its_bare_steps(document):
+    """By the ratios to the baseline, not by the times of two moments: 2.4 · 11 ms / (2 · 10 ms)."""
+    said = " ".join(sentences(document.runs[0]))
+    assert "1.10 in numpy_impl, 1.32 in torch_manual (float64 on cpu, 1 thread)" in said
 
 
 def test_markdown_has_the_machine_the_tables_and_the_sentences(document):

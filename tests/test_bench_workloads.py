@@ -15,6 +15,7 @@ from shared_specs.workloads.implementations import Implementation
 from shared_specs.workloads.limits import LIMITS
 from shared_specs.workloads.numbers import Net
 from shared_specs.workloads.peers import PEERS
+from shared_specs.workloads.rows import DIGITS_WORKS
 
 WORKS = ("neuron", "matmul", "forward", "loss_and_grads", "train step", "sweep")
 SMALL = Net(6, (4, 5, 2), distinct=3)
@@ -39,7 +40,7 @@ def check(who, work, dtype="float64", rung=""):
 
 
 @pytest.mark.parametrize("name", registry.implementations())
-@pytest.mark.parametrize("work", [*WORKS, "epoch"])
+@pytest.mark.parametrize("work", [*WORKS, *DIGITS_WORKS])
 def test_every_workload_has_its_answer_in_every_implementation(name, work):
     who = contender(name)
     for dtype in who.module.DTYPES:
@@ -48,7 +49,7 @@ def test_every_workload_has_its_answer_in_every_implementation(name, work):
 
 
 @pytest.mark.parametrize("name", LIMITS)
-@pytest.mark.parametrize("work", [*WORKS, "epoch"])
+@pytest.mark.parametrize("work", [*WORKS, *DIGITS_WORKS])
 def test_every_limit_multiplies_right(name, work):
     assert check(LIMITS[name], work) is None
 

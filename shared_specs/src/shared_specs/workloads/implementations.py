@@ -17,6 +17,7 @@ NEEDS = {
     "loss_and_grads": ("loss_and_grads",),
     "sweep": ("loss_and_grads",),
     "train step": ("Model", "SGD"),
+    "bare steps": ("Model", "SGD", "CrossEntropyLoss", "Batches"),
     "epoch": ("Model", "SGD", "CrossEntropyLoss", "Batches", "fit"),
 }
 """Work → the contract's names that it calls."""
@@ -97,7 +98,36 @@ def _train_step(workload: Workload, implementation: ModuleType, dtype: str, devi
     return Job(step, lambda loss: {"loss": loss, **model.state_dict()}, restart=lambda: model.load_state_dict(start))
 
 
+def _bare_steps(workload: Workload, implementation: ModuleType, dtype: str, device: str) -> Job:
+    def run(model: Any, batches: list[Any], optimizer: Any) -> list[Any]:
+        losses = []
+        for x, labels in batches:
+            optimizer.zero_grad()
+            losses.append(model(x, labels))
+            model.backward()
+            optimizer.step()
+        return losses
+
+    return _on_digits(run, list, workload, implementation, dtype, device)
+
+
 def _epoch(workload: Workload, implementation: ModuleType, dtype: str, device: str) -> Job:
+    def run(model: Any, batches: Any, optimizer: Any) -> list[float]:
+        losses: list[float] = implementation.fit(model, batches, optimizer, epochs=1)
+        return losses
+
+    return _on_digits(run, lambda batches: batches, workload, implementation, dtype, device)
+
+
+def _on_digits(
+    run: Callable[[Any, Any, Any], list[Any]],
+    laid_out: Callable[[Any], Any],
+    workload: Workload,
+    implementation: ModuleType,
+    dtype: str,
+    device: str,
+) -> Job:
+    """One epoch from the same start each time; `laid_out` says how much is done with the batches beforehand."""
     digits = workload.digits
     x = implementation.asarray(digits.x, dtype, device)
     labels = implementation.asarray(digits.labels, "int64", device)
@@ -110,14 +140,14 @@ def _epoch(workload: Workload, implementation: ModuleType, dtype: str, device: s
     def restart() -> None:
         model.load_state_dict(start)
         optimizer = implementation.SGD(list(model.parameters()), lr=answers.LR)
-        begun[:] = [implementation.Batches(x, labels, digits.batch_size, digits.seed), optimizer]
+        begun[:] = [laid_out(implementation.Batches(x, labels, digits.batch_size, digits.seed)), optimizer]
+
+    def read(losses: list[Any]) -> Named:
+        numbers = [implementation.tolist(loss) for loss in losses]
+        return {"losses": implementation.asarray(numbers, dtype, device), **model.state_dict()}
 
     restart()
-    return Job(
-        lambda: implementation.fit(model, *begun, epochs=1),
-        lambda losses: {"losses": implementation.asarray(losses, dtype, device), **model.state_dict()},
-        restart,
-    )
+    return Job(lambda: run(model, *begun), read, restart)
 
 
 JOBS: dict[str, Callable[[Workload, ModuleType, str, str], Job]] = {
@@ -127,6 +157,7 @@ JOBS: dict[str, Callable[[Workload, ModuleType, str, str], Job]] = {
     "loss_and_grads": _loss_and_grads,
     "sweep": _loss_and_grads,
     "train step": _train_step,
+    "bare steps": _bare_steps,
     "epoch": _epoch,
 }
 

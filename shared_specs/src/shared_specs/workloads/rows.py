@@ -16,6 +16,7 @@ STAGE_OF = {
     "forward": "mlp",
     "loss_and_grads": "backward",
     "train step": "training",
+    "bare steps": "training",
     "epoch": "training",
     "sweep": "backward",
 }
@@ -30,6 +31,8 @@ NETS = (
     Net(1024, (1024, 1024, 1024), distinct=4),
 )
 SWEEP = tuple(Net(32, (16, 2**power, 4)) for power in range(1, 13))
+DIGITS_WORKS = ("bare steps", "epoch")
+"""The steps of an epoch on batches that lie ready, and the whole: shuffling, taking the samples, the loop."""
 DIGITS_SIZE = "digits, 64-50-10"
 DIGITS_BATCHES = 57  # of 32, the last of 5
 
@@ -64,7 +67,7 @@ class Workload:
             return [(1, answers.N_INPUTS, 1)]
         if self.work == "matmul":
             return [(self.units, answers.N_INPUTS, answers.COLUMNS)]
-        if self.work == "epoch":
+        if self.work in DIGITS_WORKS:
             return [
                 product for x, _ in self.digits.batches for product in replace(self.digits.net, batch=len(x)).products
             ]
@@ -92,7 +95,7 @@ class Workload:
             return answers.neuron()
         if self.work == "matmul":
             return answers.matmul(self.units)
-        if self.work == "epoch":
+        if self.work in DIGITS_WORKS:
             return answers.epoch(self.units)
         if self.work == "forward":
             return answers.forward(self.sized)
@@ -110,7 +113,7 @@ def rows(rungs: Iterable[str] = RUNGS) -> list[Workload]:
             for work in ("forward", "loss_and_grads", "train step")
             for net in NETS
         ),
-        Workload("epoch", DIGITS_SIZE, units=DIGITS_BATCHES),
+        *(Workload(work, DIGITS_SIZE, units=DIGITS_BATCHES) for work in DIGITS_WORKS),
         *(Workload("sweep", str(net), units=net.batch, net=net) for net in SWEEP),
     ]
 

@@ -31,7 +31,7 @@ PUBLISHED: dict[str, dict[str, float]] = {
 
 NETS = "neuron, nets and an epoch"
 GROUPS = {
-    NETS: ("neuron", "forward", "loss_and_grads", "train step", "epoch"),
+    NETS: ("neuron", "forward", "loss_and_grads", "train step", "bare steps", "epoch"),
     "matmul ladder": ("matmul",),
     "sweep of widths": ("sweep",),
 }
@@ -168,6 +168,7 @@ def sentences(run: Run) -> Iterator[str]:
         for crossing in found:
             at = f"about {crossing.width:.0f} hidden units ({duration(crossing.seconds)}, {place})"
             yield f"{crossing.winner} overtakes {crossing.loser} at {at}."
+    yield from _of_epochs(run)
     yield from _extremes(run)
     timed = [entry for entry in run.shown() if entry.time]
     if noisy := [entry for entry in timed if entry.noisy]:
@@ -182,6 +183,26 @@ def _of_ladders(ladders: dict[str, dict[str, float]]) -> Iterator[str]:
                 times = factor(rungs[TOP] / rungs[fastest]).removeprefix("×")
                 said = f"{duration(rungs[TOP])} against {duration(rungs[fastest])}"
                 yield f"{name}: the {TOP} rung is {times} times slower than {fastest} ({said})."
+
+
+def _of_epochs(run: Run) -> Iterator[str]:
+    """What loading, shuffling and the loop add to the steps of an epoch."""
+    for dtype, device, threads in dict.fromkeys(entry.cell.section for entry in run.shown()):
+        costs = [
+            f"{times:.2f} in {entry.cell.implementation}"
+            for entry in run.shown()
+            if entry.cell.work == "epoch" and entry.cell.section == (dtype, device, threads)
+            if (times := _over_bare_steps(run, entry)) is not None
+        ]
+        if costs:
+            place = f"{dtype} on {where(device, threads)}"
+            yield f"An epoch of digits in parts of its bare train steps: {', '.join(costs)} ({place})."
+
+
+def _over_bare_steps(run: Run, entry: Entry) -> float | None:
+    steps = run.entries.get(entry.cell._replace(work="bare steps"))
+    whole, bare = _steady(run, entry), steps and _steady(run, steps)
+    return whole.median / bare.median if whole and bare else None
 
 
 def _extremes(run: Run) -> Iterator[str]:
