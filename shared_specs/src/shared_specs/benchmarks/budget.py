@@ -6,7 +6,7 @@ from shared_specs.workloads import Contender, Workload
 from shared_specs.workloads.contenders import Job
 
 SLOWEST = 30e-6  # seconds a multiply-add, in plain Python with every number a node of a graph
-ENOUGH = 0.2  # seconds of calls from which on no other is needed
+ENOUGH = 0.5  # seconds of calls from which on no other is needed: long enough to outlast a hiccup of the machine
 GROWTH = 8
 
 CLEARLY = 3  # times the budget, or a third of it: then the pace of other work is enough to tell
