@@ -31,17 +31,13 @@ class Module(fastai.Module):
     children, and lends its state out instead of copying it; in these three the contract differs.
     """
 
-    def __pre_init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__pre_init__(*args, **kwargs)
-        self._assigned: dict[str, None] = {}
-
     def __setattr__(self, name: str, value: Any) -> None:
-        """Register Parameters and Modules, and lists of them."""
-        if isinstance(value, list | tuple) and any(isinstance(item, Parameter | nn.Module) for item in value):
-            value = (nn.ModuleList if all(isinstance(item, nn.Module) for item in value) else nn.ParameterList)(value)
-        super().__setattr__(name, value)
-        if isinstance(value, Parameter | nn.Module):
-            self._assigned[name] = None
+        """Register Parameters and Modules, and lists of them; whatever had the name before is forgotten."""
+        for registered in ("_parameters", "_modules"):
+            self.__dict__.get(registered, {}).pop(name, None)
+        super().__setattr__(name, _registrable(value))
+        if isinstance(value, Parameter | nn.Module | list | tuple):  # a list that is empty now may be filled later
+            self.__dict__.setdefault("_assigned", {})[name] = None
 
     def named_parameters(self, prefix: str = "", *args: Any, **kwargs: Any) -> Iterator[tuple[str, nn.Parameter]]:
         """(dotted name, Parameter) in the order of assignment; a shared one once, under its first name."""
@@ -107,15 +103,20 @@ class ReLU(Module):
 
 
 class Sequential(Module):
-    """One layer after the other; they are named "0", "1", … as in `torch.nn.Sequential`."""
+    """One layer after the other; they are named "0", "1", … as in `torch.nn.Sequential`.
+
+    Raises ValueError for a layer that is no Module, such as a list of them or a function.
+    """
 
     def __init__(self, *layers: nn.Module) -> None:
         for i, layer in enumerate(layers):
+            if not isinstance(layer, nn.Module):
+                raise ValueError(f"Sequential: got {type(layer).__name__} as layer {i}, expected Modules, one by one")
             setattr(self, str(i), layer)
 
     def __iter__(self) -> Iterator[Any]:
         """The layers in order."""
-        return iter(getattr(self, name) for name in self._assigned)
+        return iter(self._modules.values())
 
     def forward(self, x: Array) -> Array:
         """Through all layers."""
@@ -175,10 +176,25 @@ class Model(Module):
         return self.layers(x)
 
 
+def _registrable(value: Any) -> Any:
+    """A list of Modules, or of Parameters, as the kind of list that `torch.nn.Module` looks into."""
+    if isinstance(value, list | tuple) and value:
+        if all(isinstance(item, nn.Module) for item in value):
+            return nn.ModuleList(value)
+        if all(isinstance(item, Parameter) for item in value):
+            return nn.ParameterList(value)
+    return value
+
+
 def _parameters_in(value: Any, name: str = "") -> Iterator[tuple[str, nn.Parameter]]:
-    """Every Parameter in a Parameter or a Module, with its dotted name."""
+    """Every Parameter in a Parameter, a Module or a list of them, with its dotted name."""
+    children: Any = ()
     if isinstance(value, Parameter):
         yield name, value
     elif isinstance(value, nn.Module):
-        for key in vars(value).get("_assigned", (*value._parameters, *value._modules)):
-            yield from _parameters_in(getattr(value, key, None), f"{name}.{key}" if name else key)
+        names = dict.fromkeys((*vars(value).get("_assigned", ()), *value._parameters, *value._modules))
+        children = [(key, getattr(value, key, None)) for key in names]
+    elif isinstance(value, list | tuple) and any(isinstance(item, Parameter | nn.Module) for item in value):
+        children = enumerate(value)
+    for key, child in children:
+        yield from _parameters_in(child, f"{name}.{key}" if name else str(key))

@@ -121,15 +121,20 @@ class ReLU(Module):
 
 
 class Sequential(Module):
-    """One layer after the other; they are named "0", "1", … as in `torch.nn.Sequential`."""
+    """One layer after the other; they are named "0", "1", … as in `torch.nn.Sequential`.
+
+    Raises ValueError for a layer that is no Module, such as a list of them or a function.
+    """
 
     def __init__(self, *layers: Module) -> None:
         for i, layer in enumerate(layers):
+            if not isinstance(layer, Module):
+                raise ValueError(f"Sequential: got {type(layer).__name__} as layer {i}, expected Modules, one by one")
             setattr(self, str(i), layer)
 
     def __iter__(self) -> Iterator[Any]:
         """The layers in order."""
-        return iter(vars(self).values())
+        return (layer for layer in vars(self).values() if isinstance(layer, Module))
 
     def forward(self, x: Array) -> Array:
         """Through all layers."""

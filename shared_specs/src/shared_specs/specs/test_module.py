@@ -66,6 +66,14 @@ def test_module_finds_parameters_in_lists(impl: Any, lab: Lab) -> None:
     assert names >= {"many.0", "many.1", "children_too.0.scale", "children_too.1.scale"}
 
 
+def test_module_finds_what_a_list_gets_later(impl: Any, lab: Lab) -> None:
+    """Layers appended to a list that was empty when it was assigned train no parameter: the net never learns."""
+    module = family(impl, lab)
+    module.grown = []
+    module.grown.append(impl.Parameter(lab.array([6.0])))
+    assert [name for name, _ in module.named_parameters()] == [*FAMILY, "grown.0"]
+
+
 def test_module_lists_the_same_parameters_with_and_without_names(impl: Any, lab: Lab) -> None:
     """parameters() and named_parameters() disagree about what there is to train."""
     module = family(impl, lab)
@@ -90,6 +98,13 @@ def test_module_forgets_what_was_replaced(impl: Any, lab: Lab) -> None:
     parameters = dict(module.named_parameters())
     assert parameters["first"] is module.first
     assert not any(parameter is old for parameter in parameters.values())
+
+
+def test_module_replaces_by_values_of_another_kind(impl: Any, lab: Lab) -> None:
+    """Where a Parameter was no layer may stand, or where a layer was no list: what was replaced is still trained."""
+    module = family(impl, lab)
+    module.first, module.child, module.many, module.children_too = module.child, [module.last], "many", None
+    assert {name for name, _ in module.named_parameters()} == {"first.scale", "child.0"}
 
 
 def test_module_counts_a_shared_parameter_once(impl: Any, lab: Lab) -> None:
@@ -327,6 +342,12 @@ def test_sequential_runs_its_layers_in_order(impl: Any, lab: Lab) -> None:
         impl.Sequential(Affine(2.0, 0.0), Affine(1.0, 3.0))(lab.array([1.0, -2.0])),
         [5, -1],
     )
+
+
+def test_sequential_leaves_nothing_out(impl: Any, lab: Lab) -> None:
+    """A function among the layers, which is no Module, is passed over without a word: it may be refused, or run."""
+    with suppress(ValueError, TypeError):
+        lab.check("Sequential(relu)([−1, 2])", impl.Sequential(impl.relu)(lab.array([-1.0, 2.0])), [0, 2])
 
 
 def test_sequential_names_its_layers_by_number(impl: Any, lab: Lab) -> None:

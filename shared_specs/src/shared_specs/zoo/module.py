@@ -57,6 +57,26 @@ def module_does_not_look_into_lists(right: Any) -> Wrong:
     return Module
 
 
+@caught_by("test_module_finds_what_a_list_gets_later", "empty when it was assigned train no parameter")
+def module_reads_a_list_when_it_is_assigned(right: Any) -> Wrong:
+    """A list is looked into once, when it is assigned; the layers that a loop appends to it never train."""
+    lengths: dict[tuple[Any, str], int] = {}
+
+    class Module(right.Module):
+        def __setattr__(self, name: str, value: Any) -> None:
+            if isinstance(value, list):
+                lengths[self, name] = len(value)
+            super().__setattr__(name, value)
+
+        def named_parameters(self) -> Named:
+            for name, parameter in super().named_parameters():
+                attribute, _, rest = name.partition(".")
+                if (self, attribute) not in lengths or int(rest.partition(".")[0]) < lengths[self, attribute]:
+                    yield name, parameter
+
+    return Module
+
+
 @caught_by("test_module_forgets_what_was_replaced", "assigned again is still trained")
 def module_keeps_what_was_replaced(right: Any) -> Wrong:
     """An attribute that is assigned again leaves its first Parameter registered, which the net no longer uses."""
@@ -70,6 +90,19 @@ def module_keeps_what_was_replaced(right: Any) -> Wrong:
         def named_parameters(self) -> Named:
             for name, parameter in super().named_parameters():
                 yield name, first.get((self, name), parameter)
+
+    return Module
+
+
+@caught_by("test_module_replaces_by_values_of_another_kind", "cannot assign")
+def module_refuses_values_of_another_kind(right: Any) -> Wrong:
+    """Where a Parameter was only a Parameter may stand, as in torch.nn, and a layer cannot take its place."""
+
+    class Module(right.Module):
+        def __setattr__(self, name: str, value: Any) -> None:
+            if isinstance(getattr(self, name, None), right.Parameter) and not isinstance(value, right.Parameter):
+                raise TypeError(f"cannot assign {value!r} as parameter {name!r}")
+            super().__setattr__(name, value)
 
     return Module
 
@@ -285,6 +318,17 @@ def sequential_begins_at_the_end(right: Any) -> Wrong:
     class Sequential(right.Sequential):
         def __init__(self, *layers: Any) -> None:
             super().__init__(*layers[::-1])
+
+    return Sequential
+
+
+@caught_by("test_sequential_leaves_nothing_out", "passed over without a word")
+def sequential_passes_over_functions(right: Any) -> Wrong:
+    """Only Modules run: a relu that is given as a function is left out, and the net is one straight line."""
+
+    class Sequential(right.Sequential):
+        def __init__(self, *layers: Any) -> None:
+            super().__init__(*(layer for layer in layers if isinstance(layer, right.Module)))
 
     return Sequential
 

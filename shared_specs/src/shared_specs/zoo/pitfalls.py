@@ -71,7 +71,10 @@ PITFALLS: dict[str, tuple[str, ...]] = {
         "gradients_are_finite_differences",
     ),
     # module and training
-    "Lists of layers register no parameters": ("module_does_not_look_into_lists",),
+    "Lists of layers register no parameters": (
+        "module_does_not_look_into_lists",
+        "module_reads_a_list_when_it_is_assigned",
+    ),
     "A Parameter that was replaced is still registered": ("module_keeps_what_was_replaced",),
     "A shared child is counted twice": ("module_counts_a_shared_parameter_twice",),
     "An unused parameter crashes the optimizer's step": (
