@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from shared_specs import calls
@@ -42,3 +43,24 @@ def test_wrong_shapes_are_refused_by_the_function_that_got_them(implementation, 
         others = [lab.labels(array) if stage == "training" else lab.array(array) for array in rest]
         with pytest.raises(ValueError, match=rf"^{misfit.function}: got"):
             getattr(lab.impl, misfit.function)(lab.array(first), *others)
+
+
+@pytest.mark.parametrize("implementation", implementations())
+def test_whole_numbers_from_numpy_are_whole_numbers(implementation):
+    """A seed or a size that NumPy drew passes the checks, and then stops somewhere inside."""
+    net, three, one = load(implementation), np.int64(3), np.int64(1)
+    assert net.shape(net.normal(three, one, 0.5, three)) == (3, 1)
+    model = net.Model([three, one], seed=three)
+    x, target = net.asarray([[1, 2, 3], [4, 5, 6]]), net.asarray([[1], [2]])
+    batches = net.Batches(x, target, batch_size=one, seed=three)
+    assert len(net.fit(model, batches, net.SGD(model.parameters(), 0.1), epochs=three)) == 6
+
+
+@pytest.mark.parametrize("implementation", implementations())
+def test_an_optimizer_says_what_it_got_instead_of_parameters(implementation):
+    """Who forgets the () of model.parameters() reads that there were none."""
+    net = load(implementation)
+    model = net.Model([2, 1], seed=0)
+    for wrong in (model, model.parameters, model.named_parameters()):
+        with pytest.raises(ValueError, match=r"^SGD: got \w+, expected Parameters: model.parameters\(\)$"):
+            net.SGD(wrong, 0.1)

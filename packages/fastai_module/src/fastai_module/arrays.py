@@ -148,7 +148,7 @@ def _numbers(values: Any) -> NDArray[Any]:
         if array.dtype.kind not in "biuf":
             array = np.asarray(values, None if any(faults(values)) else "float64")
     except (ValueError, TypeError, RuntimeError, OverflowError) as error:
-        raise ValueError(f"asarray: {_first_fault(values, error)}") from None
+        raise ValueError(f"asarray: {_first_fault(values, error) if _is_nested(values) else error}") from None
     if array.dtype.kind not in "biuf":
         raise ValueError(f"asarray: {_first_fault(values)}")
     return array
@@ -175,12 +175,12 @@ def faults(values: Any, place: str = "values", first: Any = None, first_place: s
     """
     if not _is_nested(values):
         if not isinstance(values, Real):
-            yield f"{place} is {values!r}, expected a number"
+            yield f"{place} is {values!r:.60}, expected a number"
         return
     first = values if first is None else first
     for i, value in enumerate(values):
         if _is_nested(value) != _is_nested(first[0]) or (_is_nested(value) and len(value) != len(first[0])):
-            yield f"{place}[{i}] is {value!r}, expected the shape of {first_place}[0], which is {first[0]!r}"
+            yield f"{place}[{i}] is {value!r:.60}, expected the shape of {first_place}[0], which is {first[0]!r:.60}"
         else:
             yield from faults(value, f"{place}[{i}]", first[0], f"{first_place}[0]")
 
@@ -222,10 +222,14 @@ def check_not_negative(function: str, **numbers: Any) -> None:
             raise ValueError(f"{function}: got {name} {number!r}, expected a finite number of at least 0")
 
 
-def check_seed(function: str, seed: Any) -> None:
-    """Raise ValueError unless the seed is None or a whole number ≥ 0."""
+def check_seed(function: str, seed: Any) -> int | None:
+    """The seed as an int, or None.
+
+    Raises ValueError for what is neither None nor a whole number ≥ 0.
+    """
     if seed is not None and (not isinstance(seed, Integral) or seed < 0):
         raise ValueError(f"{function}: got seed {seed!r}, expected None or a whole number of at least 0")
+    return None if seed is None else int(seed)
 
 
 def check_shapes(function: str, shapes: Sequence[Any]) -> None:
@@ -237,7 +241,7 @@ def check_shapes(function: str, shapes: Sequence[Any]) -> None:
 
 def check_array(function: str, array: Any, or_number: bool = False) -> None:
     """Raise ValueError for what is no Array of real numbers."""
-    is_array = not array.is_complex() if isinstance(array, Tensor) else or_number and isinstance(array, Real)
+    is_array = not array.is_complex() if isinstance(array, Tensor) else or_number and isinstance(array, int | float)
     if not is_array:
         raise ValueError(f"{function}: got {array!r:.60}, expected torch.Tensor of numbers; asarray makes one")
 

@@ -101,7 +101,7 @@ def normal(
     """
     check_sizes("normal", n_in=n_in, n_out=n_out)
     check_not_negative("normal", std=std)
-    check_seed("normal", seed)
+    seed = check_seed("normal", seed)
     check_where("normal", dtype, device)
     generator = torch.Generator().manual_seed(random.getrandbits(32) if seed is None else seed % 2**64)
     return asarray(torch.randn(n_in, n_out, generator=generator, dtype=torch.float64) * std, dtype or DTYPES[0], device)

@@ -99,7 +99,7 @@ def normal(
     """
     check_sizes("normal", n_in=n_in, n_out=n_out)
     check_not_negative("normal", std=std)
-    check_seed("normal", seed)
+    seed = check_seed("normal", seed)
     check_where("normal", dtype, device)
     return asarray(np.random.default_rng(seed).normal(0, std, (n_in, n_out)), dtype)
 

@@ -135,7 +135,7 @@ class Batches:
             )
         check_sizes("Batches", batch_size=batch_size)
         check_sizes("Batches", least=0, seed=seed)
-        self.x, self.target, self.batch_size, self.seed, self.epoch = x, target, batch_size, seed, 0
+        self.x, self.target, self.batch_size, self.seed, self.epoch = x, target, int(batch_size), int(seed), 0
 
     def __len__(self) -> int:
         """The number of batches in an epoch."""
@@ -199,9 +199,10 @@ def check_parameters(function: str, parameters: Iterable[Parameter]) -> list[Par
 
     Raises ValueError for none at all, for one that is there twice, and for what is no Parameter.
     """
-    found = list(parameters) if isinstance(parameters, Iterable) else []
-    if not found or len(set(map(id, found))) < len(found) or not all(isinstance(p, Parameter) for p in found):
-        raise ValueError(
-            f"{function}: got {len(found)} parameters, expected at least one Parameter, and none of them twice"
-        )
+    found = list(parameters) if isinstance(parameters, Iterable) else [parameters]
+    for parameter in found:
+        if not isinstance(parameter, Parameter):
+            raise ValueError(f"{function}: got {type(parameter).__name__}, expected Parameters: model.parameters()")
+    if not found or len(set(found)) < len(found):
+        raise ValueError(f"{function}: got {len(found)} parameters, expected at least one, and none of them twice")
     return found

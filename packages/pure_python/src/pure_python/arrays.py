@@ -195,12 +195,12 @@ def faults(values: Any, place: str = "values", first: Any = None, first_place: s
     """
     if not _is_nested(values):
         if not isinstance(values, Real):
-            yield f"{place} is {values!r}, expected a number"
+            yield f"{place} is {values!r:.60}, expected a number"
         return
     first = values if first is None else first
     for i, value in enumerate(values):
         if _is_nested(value) != _is_nested(first[0]) or (_is_nested(value) and len(value) != len(first[0])):
-            yield f"{place}[{i}] is {value!r}, expected the shape of {first_place}[0], which is {first[0]!r}"
+            yield f"{place}[{i}] is {value!r:.60}, expected the shape of {first_place}[0], which is {first[0]!r:.60}"
         else:
             yield from faults(value, f"{place}[{i}]", first[0], f"{first_place}[0]")
 
@@ -235,10 +235,14 @@ def check_not_negative(function: str, **numbers: Any) -> None:
             raise ValueError(f"{function}: got {name} {number!r}, expected a finite number of at least 0")
 
 
-def check_seed(function: str, seed: Any) -> None:
-    """Raise ValueError unless the seed is None or a whole number ≥ 0."""
+def check_seed(function: str, seed: Any) -> int | None:
+    """The seed as an int, or None.
+
+    Raises ValueError for what is neither None nor a whole number ≥ 0.
+    """
     if seed is not None and (not isinstance(seed, Integral) or seed < 0):
         raise ValueError(f"{function}: got seed {seed!r}, expected None or a whole number of at least 0")
+    return None if seed is None else int(seed)
 
 
 def check_shapes(function: str, shapes: Sequence[Any]) -> None:

@@ -99,7 +99,7 @@ def normal(
     """
     check_sizes("normal", n_in=n_in, n_out=n_out)
     check_not_negative("normal", std=std)
-    check_seed("normal", seed)
+    seed = check_seed("normal", seed)
     check_where("normal", dtype, device)
     rng = random.Random(seed)
     return [[rng.gauss(0, std) for _ in range(n_out)] for _ in range(n_in)]

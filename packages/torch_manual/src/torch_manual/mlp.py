@@ -57,8 +57,7 @@ def layer_seeds(function: str, sizes: Sequence[int], seed: int | None) -> Iterat
     if not isinstance(sizes, Sequence) or len(sizes) < 2:
         raise ValueError(f"{function}: got sizes {sizes!r}, expected at least two: n_in, …, n_out")
     check_sizes(function, **{f"sizes[{i}]": size for i, size in enumerate(sizes)})
-    check_seed(function, seed)
-    rng = random.Random(seed)
+    rng = random.Random(check_seed(function, seed))
     return (rng.getrandbits(32) for _ in sizes[1:])
 
 
