@@ -28,7 +28,7 @@ cross_entropy_flat = FlatLoss(nn.CrossEntropyLoss)
 
 
 def cross_entropy(logits: Array, labels: Array) -> Array:
-    """Mean of −log softmax(logits) at the label: (batch, n_classes), (batch,) ints → ().
+    """Mean of −log softmax(logits) at the label (fast.ai book, chapter 5): (batch, n_classes), (batch,) ints → ().
 
     PyTorch subtracts the largest logit before the exponential, so that the loss is finite at logits of ±1000.
 
@@ -39,7 +39,7 @@ def cross_entropy(logits: Array, labels: Array) -> Array:
 
 
 def cross_entropy_grad(logits: Array, labels: Array) -> Array:
-    """∂cross_entropy/∂logits = (softmax(logits) − one-hot(labels)) / batch, in logits' shape.
+    """∂cross_entropy/∂logits = (softmax(logits) − one-hot(labels)) / batch, in logits' shape (fast.ai book, chapter 5).
 
     Raises ValueError as cross_entropy does.
     """
@@ -59,6 +59,8 @@ class CrossEntropyLoss(Module):
 
 def accuracy(logits: Array, labels: Array) -> float:
     """The fraction of samples whose largest logit, the first of equals, is the label's; nan if any logit is.
+
+    (batch, n_classes), (batch,) ints → a Python float.
 
     Raises ValueError as cross_entropy does.
     """

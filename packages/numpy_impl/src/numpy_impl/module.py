@@ -86,7 +86,10 @@ class Module:
 
 
 class Linear(Module):
-    """x @ weightᵀ + bias: (batch, n_in) → (batch, n_out), with weight (n_out, n_in) Kaiming and bias (n_out,) zero."""
+    """x @ weightᵀ + bias: (batch, n_in) → (batch, n_out), with weight (n_out, n_in) Kaiming and bias (n_out,) zero.
+
+    Raises ValueError for sizes below 1, a seed that is no whole number ≥ 0, an unknown dtype or device.
+    """
 
     def __init__(
         self, n_in: int, n_out: int, seed: int | None = None, dtype: str | None = None, device: str | None = None
@@ -98,7 +101,10 @@ class Linear(Module):
         self.bias = Parameter(asarray([0] * n_out, dtype))
 
     def forward(self, x: Array) -> Array:
-        """(batch, n_in) → (batch, n_out)."""
+        """(batch, n_in) → (batch, n_out).
+
+        Raises ValueError, naming the shapes, for any other.
+        """
         return linear(x, self.weight.data.T, self.bias.data)
 
     def backward(self, grad_out: Array, x: Array, need_grad_x: bool) -> Array | None:
@@ -175,7 +181,10 @@ class MSELoss(Module):
 
 
 class Model(Module):
-    """Linear, ReLU, …, Linear with a loss at the end; MSELoss unless another is given."""
+    """Linear, ReLU, …, Linear with a loss at the end; MSELoss unless another is given.
+
+    Raises ValueError for fewer than two sizes, sizes below 1, a bad seed, an unknown dtype or device.
+    """
 
     def __init__(
         self,
@@ -195,7 +204,10 @@ class Model(Module):
         self._seen: tuple[list[Array], Array, Array] | None = None
 
     def forward(self, x: Array, target: Array) -> Array:
-        """(batch, n_in) and the loss's target → (); remembers what `backward` will need."""
+        """(batch, n_in) and the loss's target → (); remembers what `backward` will need.
+
+        Raises ValueError as the layers and the loss do.
+        """
         inputs, output = self.layers.trace(x)
         loss = self.loss(output, target)
         self._seen = inputs, output, target
@@ -214,7 +226,10 @@ class Model(Module):
         self.layers.retrace(self.loss.backward(output, target), inputs, need_grad_x=False)
 
     def predict(self, x: Array) -> Array:
-        """(batch, n_in) → (batch, n_out), without a loss and without disturbing a backward to come."""
+        """(batch, n_in) → (batch, n_out), without a loss and without disturbing a backward to come.
+
+        Raises ValueError as the layers do.
+        """
         return self.layers(x)
 
 

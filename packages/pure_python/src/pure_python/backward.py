@@ -12,7 +12,7 @@ from .neuron import relu
 
 
 def mse_grad(output: Array, target: Array) -> Array:
-    """∂mse/∂output = 2 (output − target) / number of elements, in output's shape.
+    """∂mse/∂output = 2 (output − target) / number of elements, in output's shape (fast.ai book, chapter 17).
 
     Raises ValueError for shapes that mse does not take, and for an empty batch.
     """
@@ -23,7 +23,7 @@ def mse_grad(output: Array, target: Array) -> Array:
 
 
 def relu_grad(grad_out: Array, x: Array) -> Array:
-    """grad_out where x > 0, exactly 0 elsewhere, at x = 0 too: two equal shapes → that shape.
+    """grad_out where x > 0, exactly 0 elsewhere, at 0 too (fast.ai book, chapter 17): two equal shapes → that shape.
 
     Raises ValueError, naming both shapes, when they differ.
     """
@@ -32,7 +32,7 @@ def relu_grad(grad_out: Array, x: Array) -> Array:
 
 
 def linear_grad(grad_out: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
-    """With y = x @ w + b: ∂x = ∂y @ wᵀ, ∂w = xᵀ @ ∂y, ∂b = Σ over the batch of ∂y.
+    """With y = x @ w + b: ∂x = ∂y @ wᵀ, ∂w = xᵀ @ ∂y, ∂b = Σ over the batch of ∂y (fast.ai book, chapter 17).
 
     (batch, n_out), (batch, n_in), (n_in, n_out) → (grad_x, grad_w, grad_b) in the shapes of x, w, b.
 

@@ -26,7 +26,7 @@ def layer(inputs: Array, weights: Array, biases: Array) -> Array:
 
 
 def matmul_loops(a: Array, b: Array) -> Array:
-    """(n, k) @ (k, m) → (n, m) by the definition: three loops, one multiply-add each time."""
+    """(n, k) @ (k, m) → (n, m) by the definition: three loops, a multiply-add each time (fast.ai book, chapter 17)."""
     check_arrays("matmul_loops", "(n, k), (k, m)", a, b)
     c = [[0 for _ in b[0]] for _ in a]
     for i in range(len(a)):
@@ -58,6 +58,7 @@ def _sum_of_products(xs: Sequence[Any], ys: Sequence[Any]) -> Any:
     return sum(map(operator.mul, xs, ys))
 
 
+# Every rung, the slowest first; each raises ValueError, naming both shapes, when the inner sizes differ.
 MATMULS = {"loops": matmul_loops, "elementwise": matmul_elementwise, "builtin": matmul_builtin}
 _dot = _sum_of_products
 
@@ -82,7 +83,7 @@ def matmul(a: Array, b: Array) -> Array:
 
 
 def linear(x: Array, w: Array, b: Array) -> Array:
-    """x @ w + b for a batch of samples: (batch, n_in), (n_in, n_out), (n_out,) → (batch, n_out).
+    """x @ w + b (fast.ai book, chapter 17): (batch, n_in), (n_in, n_out), (n_out,) → (batch, n_out).
 
     Raises ValueError, naming the shapes, for any others.
     """

@@ -14,7 +14,7 @@ from .module import Module, Parameter
 
 
 def cross_entropy(logits: Array, labels: Sequence[int]) -> Array:
-    """Mean of −log softmax(logits) at the label: (batch, n_classes), (batch,) ints → ().
+    """Mean of −log softmax(logits) at the label (fast.ai book, chapter 5): (batch, n_classes), (batch,) ints → ().
 
     The largest logit is subtracted before the exponential, so that the loss is finite at logits of ±1000.
 
@@ -29,7 +29,7 @@ def cross_entropy(logits: Array, labels: Sequence[int]) -> Array:
 
 
 def cross_entropy_grad(logits: Array, labels: Sequence[int]) -> Array:
-    """∂cross_entropy/∂logits = (softmax(logits) − one-hot(labels)) / batch, in logits' shape.
+    """∂cross_entropy/∂logits = (softmax(logits) − one-hot(labels)) / batch, in logits' shape (fast.ai book, chapter 5).
 
     Raises ValueError as cross_entropy does.
     """
@@ -57,6 +57,8 @@ class CrossEntropyLoss(Module):
 
 def accuracy(logits: Array, labels: Sequence[int]) -> float:
     """The fraction of samples whose largest logit, the first of equals, is the label's; nan if any logit is.
+
+    (batch, n_classes), (batch,) ints → a Python float.
 
     Raises ValueError as cross_entropy does.
     """

@@ -23,7 +23,7 @@ def layer(inputs: Array, weights: Array, biases: Array) -> Array:
 
 
 def matmul_loops(a: Array, b: Array) -> Array:
-    """(n, k) @ (k, m) → (n, m) by the definition: three loops, one multiply-add each time."""
+    """(n, k) @ (k, m) → (n, m) by the definition: three loops, a multiply-add each time (fast.ai book, chapter 17)."""
     check_arrays("matmul_loops", "(n, k), (k, m)", a, b)
     c = a.new_zeros(a.shape[0], b.shape[1])
     for i in range(a.shape[0]):
@@ -64,6 +64,7 @@ def matmul_builtin(a: Array, b: Array) -> Array:
     return a @ b
 
 
+# Every rung, the slowest first; each raises ValueError, naming both shapes, when the inner sizes differ.
 MATMULS = {
     "loops": matmul_loops,
     "elementwise": matmul_elementwise,
@@ -83,7 +84,7 @@ def matmul(a: Array, b: Array) -> Array:
 
 
 def linear(x: Array, w: Array, b: Array) -> Array:
-    """x @ w + b for a batch of samples: (batch, n_in), (n_in, n_out), (n_out,) → (batch, n_out).
+    """x @ w + b (fast.ai book, chapter 17): (batch, n_in), (n_in, n_out), (n_out,) → (batch, n_out).
 
     Raises ValueError, naming the shapes, for any others.
     """

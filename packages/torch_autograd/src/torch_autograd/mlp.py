@@ -44,7 +44,7 @@ def mlp(x: Array, params: Params) -> Array:
 
 
 def mse(output: Array, target: Array) -> Array:
-    """Mean of (output − target)² over all elements: two equal shapes, or (batch, 1) and (batch,) → ().
+    """Mean of (output − target)² (fast.ai book, chapter 17): two equal shapes, or (batch, 1) and (batch,) → ().
 
     Raises ValueError for any other shapes, and for an empty batch.
     """

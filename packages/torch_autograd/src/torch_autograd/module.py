@@ -76,7 +76,10 @@ class Module(nn.Module):
 
 
 class Linear(Module):
-    """x @ weightᵀ + bias: (batch, n_in) → (batch, n_out), with weight (n_out, n_in) Kaiming and bias (n_out,) zero."""
+    """x @ weightᵀ + bias: (batch, n_in) → (batch, n_out), with weight (n_out, n_in) Kaiming and bias (n_out,) zero.
+
+    Raises ValueError for sizes below 1, a seed that is no whole number ≥ 0, an unknown dtype or device.
+    """
 
     def __init__(
         self, n_in: int, n_out: int, seed: int | None = None, dtype: str | None = None, device: str | None = None
@@ -89,7 +92,10 @@ class Linear(Module):
         self.bias = Parameter(asarray([0] * n_out, dtype, device))
 
     def forward(self, x: Array) -> Array:
-        """(batch, n_in) → (batch, n_out)."""
+        """(batch, n_in) → (batch, n_out).
+
+        Raises ValueError, naming the shapes, for any other.
+        """
         check_arrays("Linear", "(batch, n_in), (n_out, n_in), (n_out,)", x, self.weight, self.bias)
         return LinearFunction.apply(x, self.weight, self.bias)
 
@@ -137,7 +143,10 @@ class MSELoss(Module):
 
 
 class Model(Module):
-    """Linear, ReLU, …, Linear with a loss at the end; MSELoss unless another is given."""
+    """Linear, ReLU, …, Linear with a loss at the end; MSELoss unless another is given.
+
+    Raises ValueError for fewer than two sizes, sizes below 1, a bad seed, an unknown dtype or device.
+    """
 
     def __init__(
         self,
@@ -158,7 +167,10 @@ class Model(Module):
         self._last_loss: Array | None = None
 
     def forward(self, x: Array, target: Array) -> Array:
-        """(batch, n_in) and the loss's target → (); remembers the loss, from which `backward` will start."""
+        """(batch, n_in) and the loss's target → (); remembers the loss, from which `backward` will start.
+
+        Raises ValueError as the layers and the loss do.
+        """
         self._last_loss = self.loss(self.layers(x), target)
         return self._last_loss
 
@@ -176,7 +188,10 @@ class Model(Module):
 
     @torch.no_grad()
     def predict(self, x: Array) -> Array:
-        """(batch, n_in) → (batch, n_out), without a loss and without disturbing a backward to come."""
+        """(batch, n_in) → (batch, n_out), without a loss and without disturbing a backward to come.
+
+        Raises ValueError as the layers do.
+        """
         return self.layers(x)
 
 

@@ -19,6 +19,9 @@ def neuron(inputs: Array, weights: Array, bias: Array) -> Array:
 
 
 def relu(x: Array) -> Array:
-    """max(x, 0) elementwise, on an Array of any shape or on a number; NaN stays NaN."""
+    """max(x, 0) elementwise (Nair and Hinton 2010), on an Array of any shape or on a number; NaN stays NaN.
+
+    Raises ValueError for what is neither.
+    """
     check_arrays("relu", "...", x)
     return x.relu() if isinstance(x, Tensor) else max(x, type(x)(0))
