@@ -23,7 +23,12 @@ from .training_commands import init, ledger, train
 from .zoo import problems as escaped
 from .zoo import result_table as bug_table
 
-app = typer.Typer(help=side_by_side.__doc__, no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help=side_by_side.__doc__,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",  # rich's own markup would take "[default: all]" for a style, and leave it out
+)
 for command in (train, ledger, init, bench):
     app.command()(one_line_errors(command))
 
@@ -93,7 +98,7 @@ def zoo(
         list[str] | None, typer.Option(help=f"One of {', '.join(STAGES)}; repeat for more. [default: all]")
     ] = None,
 ) -> None:
-    """Let the specs at implementations with planted bugs; exit 1 where one escapes."""
+    """Run the specs on implementations with planted bugs; exit 1 where one escapes."""
     stages = [choose("stage", name, STAGES) for name in stage or STAGES]
     if impl:
         load(known_implementation(impl))

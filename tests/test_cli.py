@@ -1,0 +1,34 @@
+"""The command's help: all that a person sees who did not read anything."""
+
+import re
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from side_by_side.cli import app
+
+COMMANDS = ["train", "ledger", "init", "bench", "matrix", "accuracy", "diff", "zoo", "mutants"]
+
+
+def shown(*arguments):
+    """What the command prints, on a wide terminal, without frames and folds."""
+    result = CliRunner().invoke(app, [*arguments, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
+    assert result.exit_code == 0
+    return " ".join(result.output.replace("│", " ").split())
+
+
+def test_help_lists_every_command():
+    """A command is there that nobody finds."""
+    help_text = shown()
+    assert all(f" {command} " in help_text for command in COMMANDS)
+    assert {command.name or command.callback.__name__ for command in app.registered_commands} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_what_happens_without_an_option(command):
+    """A default in square brackets is taken for a style of the terminal and vanishes."""
+    options = get_command(app).commands[command].params
+    written = [default for option in options for default in re.findall(r"\[default: .*?\]", option.help or "")]
+    help_text = shown(command)
+    assert [default for default in written if default not in help_text] == []
