@@ -138,3 +138,23 @@ def test_a_state_dict_moves_to_every_other_package(a, b):
         impl.tolist(m.predict(impl.asarray(x, dtype="float64"))) for impl, m in ((ours, model), (theirs, other))
     ]
     assert_agree(f"{a} to {b}", *predictions)
+
+
+@functools.cache
+def gradients_after_each_step(name):
+    """What on_batch finds in the first parameter's gradient, and what is there when fit has returned."""
+    impl, seen = load(name), []
+    x, target, _, state = data()
+    model = impl.Model(list(SIZES), seed=0, dtype="float64")
+    model.load_state_dict(state)
+    batches = impl.Batches(impl.asarray(x, dtype="float64"), impl.asarray(target, dtype="float64"), 5, seed=0)
+    weight = next(iter(model.parameters()))
+    impl.fit(model, batches, impl.SGD(model.parameters(), 0.05), 1, lambda *_: seen.append(impl.tolist(weight.grad)))
+    return [*seen, impl.tolist(weight.grad)]
+
+
+@pytest.mark.parametrize(("a", "b"), PAIRS)
+def test_a_pair_shows_the_same_gradients_after_a_step(a, b):
+    """Who logs the gradients from on_batch finds none, or those of another batch, in one of two implementations."""
+    for ours, theirs in zip(gradients_after_each_step(a), gradients_after_each_step(b), strict=True):
+        assert_agree(f"gradients of {a} and {b}", ours, theirs)

@@ -57,6 +57,20 @@ def test_whole_numbers_from_numpy_are_whole_numbers(implementation):
 
 
 @pytest.mark.parametrize("implementation", implementations())
+def test_rates_from_numpy_leave_the_dtype_alone(implementation):
+    """A learning rate that NumPy computed turns every float32 parameter into float64."""
+    net = load(implementation)
+    for dtype in net.DTYPES:
+        parameter = net.Parameter(net.asarray([1.0], dtype))
+        sgd = net.SGD([parameter], *map(np.float64, (0.5, 0.5, 0.5)))
+        for _ in range(2):
+            parameter.grad = net.asarray([1.0], dtype)
+            sgd.step()
+        assert getattr(parameter.data, "dtype", None) == getattr(net.asarray([1.0], dtype), "dtype", None)
+        assert net.tolist(parameter.data) == [-0.6875]  # 1 − 0.5 · 1.5, and 0.25 − 0.5 · (0.5 · 1.5 + 1.125)
+
+
+@pytest.mark.parametrize("implementation", implementations())
 def test_an_optimizer_says_what_it_got_instead_of_parameters(implementation):
     """Who forgets the () of model.parameters() reads that there were none."""
     net = load(implementation)

@@ -84,7 +84,8 @@ class SGD(Optimizer):
         """Raises ValueError for no parameters, one given twice, or a rate that is negative or not finite."""
         parameters = check_parameters("SGD", parameters)
         check_not_negative("SGD", lr=lr, momentum=momentum, weight_decay=weight_decay)
-        super().__init__(parameters, [average_step, move], lr=lr, momentum=momentum, weight_decay=weight_decay)
+        rates = {"lr": float(lr), "momentum": float(momentum), "weight_decay": float(weight_decay)}
+        super().__init__(parameters, [average_step, move], **rates)
 
     @torch.no_grad()
     def step(self) -> None:
@@ -186,7 +187,6 @@ def fit(
     dls = DataLoaders(Loader(batches), device=device)
     learner = LossLearner(dls, model, own_loss, default_cbs=False, cbs=[TrainEvalCallback(), *callbacks])
     learner.opt, learner.report = Steps(optimizer), report
-    optimizer.zero_grad()
     learner.fit(epochs)
     return losses
 
@@ -205,6 +205,7 @@ class LossLearner(Learner):
 
     def one_batch(self, i: int, b: tuple[Array, Array]) -> None:
         """One step, and then the caller's turn."""
+        self.opt.forget()
         super().one_batch(i, b)
         self.report(self.loss.item())
 
@@ -229,8 +230,11 @@ class Steps:
     """Any optimizer as a Learner's; it has its rates already, and the Learner's schedule does not change them."""
 
     def __init__(self, optimizer: Any) -> None:
-        self.step, self.zero_grad = optimizer.step, optimizer.zero_grad
+        self.step, self.forget = optimizer.step, optimizer.zero_grad
         self.hypers = getattr(optimizer, "hypers", [{"lr": 0.0}])
+
+    def zero_grad(self) -> None:
+        """Wait: a Learner forgets gradients right after the step, and the caller may want to see them."""
 
     def set_hypers(self, **hypers: Any) -> None:
         """Stay."""

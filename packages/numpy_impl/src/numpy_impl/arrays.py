@@ -251,7 +251,8 @@ def _shape_and_dtype(function: str, expected: str, array: Any) -> tuple[tuple[in
 def _check(function: str, expected: str, *arrays: tuple[tuple[int, ...], Any]) -> None:
     shapes = [shape for shape, _ in arrays]
     if not any(_fit(pattern, shapes) for pattern in expected.split(" or ")):
-        raise ValueError(f"{function}: got shapes {' and '.join(map(str, shapes))}, expected {expected}")
+        got, wanted = " and ".join(map(str, shapes)), expected.replace("..., ...", "two equal shapes")
+        raise ValueError(f"{function}: got shapes {got}, expected {wanted}")
     dtypes = [str(dtype) for _, dtype in arrays if dtype is not None]
     if len(set(dtypes)) > 1 or not set(dtypes) <= set(DTYPES):
         raise ValueError(

@@ -78,7 +78,7 @@ class SGD:
         """Raises ValueError for no parameters, one given twice, or a rate that is negative or not finite."""
         self.parameters = check_parameters("SGD", parameters)
         check_not_negative("SGD", lr=lr, momentum=momentum, weight_decay=weight_decay)
-        self.lr, self.momentum, self.weight_decay = lr, momentum, weight_decay
+        self.lr, self.momentum, self.weight_decay = float(lr), float(momentum), float(weight_decay)
         self.velocities: dict[Parameter, Array] = {}
 
     def step(self) -> None:
