@@ -127,3 +127,11 @@ def test_tox_and_make_name_every_implementation():
     for implementation in IMPLEMENTATIONS:
         assert f"    {implementation}: IMPL = {implementation}\n" in tox
         assert f"packages/{implementation} " in tox
+
+
+def test_every_distribution_carries_the_licence():
+    """A wheel is handed on without the text that permits it."""
+    root = Path(__file__).parent.parent
+    licence = (root / "LICENSE").read_text(encoding="utf-8")
+    for metadata in [*root.glob("packages/*/pyproject.toml"), root / "shared_specs" / "pyproject.toml"]:
+        assert (metadata.parent / "LICENSE").read_text(encoding="utf-8") == licence
