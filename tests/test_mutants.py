@@ -28,6 +28,11 @@ def paired(a, b):
     check("(n, k), (k, m)")
     return list(zip(a, b, strict=True))
 
+def countdown(n):
+    while n > 0:
+        n = n - 1
+    return n
+
 class Unit:
     def __call__(self, x, bias=1.0):
         return relu(x) + twice(bias)
@@ -91,11 +96,19 @@ def survivors(made, specs, tmp_path):
 def test_who_survives_is_what_no_spec_asks_for(small_net, tmp_path):
     made = mutants.mutants(small_net, ["neuron"])
     alive = survivors(made, SPECS, tmp_path)
-    assert {mutant.change.after for mutant in alive if mutant.name != "paired"} == {
+    not_called = {"paired", "countdown"}
+    assert {mutant.change.after for mutant in alive if mutant.name not in not_called} == {
         "raise ValueError(None)",
         "return x if x >= 0 else 0.0",
     }
-    assert [mutant for mutant in made if mutant.name == "paired"] == [m for m in alive if m.name == "paired"]
+    assert [m for m in made if m.name in not_called] == [m for m in alive if m.name in not_called]
+
+
+def test_a_mutant_that_does_not_come_to_an_end_is_killed(small_net, tmp_path, monkeypatch):
+    monkeypatch.setattr(forks, "PATIENCE", 0.2)
+    made = [m for m in mutants.mutants(small_net, ["neuron"]) if m.change.after == "n = n + 1"]
+    assert len(made) == 1
+    assert survivors(made, "def test_countdown(impl): assert impl.neuron.countdown(3) == 0", tmp_path) == []
 
 
 def test_specs_that_fail_without_mutants_end_the_run(small_net, tmp_path):

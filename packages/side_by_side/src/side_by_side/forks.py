@@ -27,7 +27,7 @@ from .tables import UserError
 from .threads import pinned
 
 SURVIVED, KILLED, NOT_TRIED = 0, 1, 2  # a fork's exit code; a signal, its end after too long a time too, has killed it
-PATIENCE = 10
+PATIENCE = 10  # a spec may take so many seconds, and besides so many times as long as without mutants
 
 
 def survivors(
@@ -74,6 +74,11 @@ class Forks:
         self.problem = ""
         self.ended = False
         self.seconds, self.failed = 0.0, False  # of the spec that runs, in a fork
+        self.limits: dict[str, float] = {}  # spec → seconds that it may take on a mutant
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Have the fork ended when the spec takes too long; a limit for all specs together would be one of minutes."""
+        signal.setitimer(signal.ITIMER_REAL, self.limits.get(item.nodeid, 0))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note how a spec fares."""
@@ -137,13 +142,15 @@ class Forks:
 
     def _try_all(self, items: Sequence[pytest.Item], coverage: Coverage) -> None:
         running: dict[int, Mutant] = {}
+        self.limits = {
+            item.nodeid: PATIENCE + PATIENCE * seconds for item, seconds in zip(items, coverage.seconds, strict=True)
+        }
         try:
             for mutant in self.mutants:
                 if len(running) == self.jobs:
                     self._wait(running)
                 chosen = _chosen(mutant, items, coverage)
-                limit = PATIENCE + PATIENCE * sum(coverage.seconds[i] for i in chosen)
-                running[_fork(partial(self._try, mutant, [items[i] for i in chosen], int(limit)))] = mutant
+                running[_fork(partial(self._try, mutant, [items[i] for i in chosen]))] = mutant
             while running:
                 self._wait(running)
         finally:
@@ -160,8 +167,7 @@ class Forks:
             self.problem = f"cannot be tried: {mutant.change}"
         self.on_mutant()
 
-    def _try(self, mutant: Mutant, items: Sequence[pytest.Item], limit: int) -> int:
-        signal.alarm(limit)
+    def _try(self, mutant: Mutant, items: Sequence[pytest.Item]) -> int:
         mutant.come_alive()
         try:
             return KILLED if any(self.failed for _ in self._run(items)) else SURVIVED
