@@ -82,7 +82,8 @@ def net_shapes(depth: int, n_targets: int) -> str:
         names = [*(f"n_{i}" for i in range(depth)), last]
         return "(batch, n_0), " + ", ".join(f"({n_in}, {n_out}), ({n_out},)" for n_in, n_out in pairwise(names))
 
-    return f"{chain('n_out')}, (batch, n_out) or {chain('1')}, (batch,)" if n_targets else chain("n_out")
+    net = chain("n_out")
+    return f"{net}, (batch, n_out) or {chain('1')}, (batch,)" if n_targets else net
 
 
 def check_loss(function: str, output: Array, target: Array) -> None:
