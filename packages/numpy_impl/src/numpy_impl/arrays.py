@@ -48,7 +48,7 @@ def asarray(values: Any, dtype: str | None = None, device: str | None = None) ->
     if dtype == "int64" and not _all_whole(array):
         raise ValueError("asarray: got numbers that int64 cannot hold, expected whole ones of 64 bits")
     kept = array.dtype.name if hasattr(values, "dtype") and array.dtype in DTYPES else DTYPES[0]
-    return array.astype(dtype or kept, copy=False)
+    return array.astype(dtype or kept)
 
 
 def tolist(array: Array) -> Any:
@@ -137,7 +137,7 @@ def _all_whole(array: Array) -> bool:
         return bool(((array % 1 == 0) & (abs(array) < 2.0**63)).all())
 
 
-def faults(values: Any, place: str = "values", first: Any = None, first_place: str = "values") -> Iterator[str]:
+def faults(values: Any, place: str = "values", first: Any = None) -> Iterator[str]:
     """What keeps nested sequences from being an array: one sentence a fault, with its place.
 
     `first` is what stands at the beginning of the whole array, as deep as values: all must have its shape.
@@ -149,9 +149,9 @@ def faults(values: Any, place: str = "values", first: Any = None, first_place: s
     first = values if first is None else first
     for i, value in enumerate(values):
         if _is_nested(value) != _is_nested(first[0]) or (_is_nested(value) and len(value) != len(first[0])):
-            yield f"{place}[{i}] is {value!r:.60}, expected the shape of {first_place}[0], which is {first[0]!r:.60}"
+            yield f"{place}[{i}] is {value!r:.60}, expected the shape of {first[0]!r:.60}"
         else:
-            yield from faults(value, f"{place}[{i}]", first[0], f"{first_place}[0]")
+            yield from faults(value, f"{place}[{i}]", first[0])
 
 
 def _first_fault(values: Any, otherwise: object = None) -> object:
@@ -254,7 +254,7 @@ def _check(function: str, expected: str, *arrays: tuple[tuple[int, ...], Any]) -
         got, wanted = " and ".join(map(str, shapes)), expected.replace("..., ...", "two equal shapes")
         raise ValueError(f"{function}: got shapes {got}, expected {wanted}")
     dtypes = [str(dtype) for _, dtype in arrays if dtype is not None]
-    if len(set(dtypes)) > 1 or not set(dtypes) <= set(DTYPES):
+    if not any(set(dtypes) <= {known} for known in DTYPES):
         raise ValueError(
             f"{function}: got dtypes {' and '.join(dtypes)}, expected {' or '.join(DTYPES)}, the same for all"
         )

@@ -1,6 +1,5 @@
 """The command `side-by-side`: reads the arguments, calls the module of the command's name, prints."""
 
-import functools
 import os
 import sys
 from pathlib import Path
@@ -17,7 +16,7 @@ from . import accuracy as exactness
 from . import matrix as specs
 from .bench_command import bench
 from .diff import render
-from .shell import Implementations, chosen, finish, known_implementation, load, one_line_errors, progress
+from .shell import Implementations, chosen, finish, known_implementation, load, one_line_errors, progress, steps
 from .tables import choose, console
 from .training_commands import init, ledger, train
 from .zoo import problems as escaped
@@ -127,9 +126,8 @@ def mutants(
     outcomes = []
     for name in chosen(impl or list(equivalent)):
         made = mutants.mutants(load(name), stages)
-        with progress() as bar:
-            task = bar.add_task(name, total=len(made))
-            survivors = forks.survivors(name, made, jobs, functools.partial(bar.advance, task))
+        with steps(name, len(made)) as on_mutant:
+            survivors = forks.survivors(name, made, jobs, on_mutant)
         outcomes.append(mutants.Outcome(name, stages, made, survivors, equivalent.get(name, {})))
     console().print(mutants.result_table(outcomes))
     finish([problem for outcome in outcomes for problem in outcome.problems()])

@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType, ModuleType
@@ -88,6 +89,23 @@ def progress() -> Iterator[Progress]:
     )
     with Progress(*columns, TimeRemainingColumn(), console=err, transient=True, disable=not err.is_terminal) as bar:
         yield bar
+
+
+@contextmanager
+def steps(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A function to call after each step: it moves a progress bar; in a pipe it says at every tenth how far it is."""
+    begun, done = time.monotonic(), 0
+    with progress() as bar:
+        task = bar.add_task(what, total=total)
+
+        def step() -> None:
+            nonlocal done
+            done += 1
+            bar.advance(task)
+            if bar.disable and done * 10 // total > (done - 1) * 10 // total:
+                console(stderr=True).print(f"{what}: {done} of {total} after {time.monotonic() - begun:.0f} s")
+
+        yield step
 
 
 def finish(problems: Sequence[str]) -> None:

@@ -164,7 +164,7 @@ def _all_whole(array: Tensor | NDArray[Any]) -> bool:
         return bool(((array % 1 == 0) & (abs(array) < 2.0**63)).all())
 
 
-def faults(values: Any, place: str = "values", first: Any = None, first_place: str = "values") -> Iterator[str]:
+def faults(values: Any, place: str = "values", first: Any = None) -> Iterator[str]:
     """What keeps nested sequences from being an array: one sentence a fault, with its place.
 
     `first` is what stands at the beginning of the whole array, as deep as values: all must have its shape.
@@ -176,9 +176,9 @@ def faults(values: Any, place: str = "values", first: Any = None, first_place: s
     first = values if first is None else first
     for i, value in enumerate(values):
         if _is_nested(value) != _is_nested(first[0]) or (_is_nested(value) and len(value) != len(first[0])):
-            yield f"{place}[{i}] is {value!r:.60}, expected the shape of {first_place}[0], which is {first[0]!r:.60}"
+            yield f"{place}[{i}] is {value!r:.60}, expected the shape of {first[0]!r:.60}"
         else:
-            yield from faults(value, f"{place}[{i}]", first[0], f"{first_place}[0]")
+            yield from faults(value, f"{place}[{i}]", first[0])
 
 
 def _first_fault(values: Any, otherwise: object = None) -> object:
