@@ -10,6 +10,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from itertools import zip_longest
 from numbers import Integral, Rational, Real
 from typing import Any
 
@@ -133,15 +134,14 @@ def _shape(function: str, array: Array) -> tuple[int, ...]:
 
 
 def _broadcast_shapes(function: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
-    rank = max(map(len, shapes), default=0)
     common = []
-    for sizes in zip(*((1,) * (rank - len(shape)) + shape for shape in shapes), strict=True):
+    for sizes in zip_longest(*(shape[::-1] for shape in shapes), fillvalue=1):  # from the last axis back
         stretched = set(sizes) - {1} or {1}
         if len(stretched) > 1:
             got = " and ".join(map(str, shapes))
             raise ValueError(f"{function}: got {got}, expected sizes that are equal or 1, from the last axis back")
         common.append(stretched.pop())
-    return tuple(common)
+    return tuple(common[::-1])
 
 
 def _unsqueeze(a: Array, dim: int) -> Array:

@@ -126,6 +126,16 @@ def test_module_call_is_forward(impl: Any) -> None:
     assert Difference()(5.0, 3.0) == 2.0
 
 
+def test_module_without_forward_says_so(impl: Any) -> None:
+    """A module whose author forgot forward computes nothing, or fails without a word on whose forward it is."""
+
+    class Mute(impl.Module):  # type: ignore[misc]
+        pass
+
+    with raises_naming(Exception, "Mute()(0.5)", "Mute", "forward"):
+        Mute()(0.5)
+
+
 def test_zero_grad_forgets_every_gradient(impl: Any, lab: Lab) -> None:
     """Gradients of the last batch stay in some parameter and are added to the next."""
     module = family(impl, lab)
