@@ -6,6 +6,7 @@ nothing that anyone can observe: then it is equivalent, and a file says why. mut
 - words of error messages stay as they are, the function's name and the shapes in them do not;
 - `zip(…, strict=True)` stays: it asserts what was checked before, and ruff wants one or the other;
 - what a check expects of shapes, "(n, k), (k, m)", is not misspelt, but forgets that one size is that of another.
+- what stands outside of functions stays, and so does what only another version of Python defines.
 
 Each mutant is then tried by `side_by_side.forks`.
 """
