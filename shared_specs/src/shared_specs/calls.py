@@ -38,6 +38,7 @@ CALLS: Mapping[str, Mapping[str, str]] = {
     "linear_grad": {"grad_out": "array(5, 4)", "x": "array(5, 3)", "w": "array(3, 4)"},
     "loss_and_grads": {"params": "params(3, 4, 2)", "x": "array(5, 3)", "target": "array(5, 2)"},
     "Linear": {"n_in": "3", "n_out": "2", "seed": "1", "dtype": "None", "device": "None"},
+    "Sequential": {"layer": "ReLU()", "layer_b": "ReLU()"},
     "Model": {"sizes": "[3, 2]", "loss": "None", "seed": "1", "dtype": "None", "device": "None"},
     "model(3, 2)": {"x": "array(5, 3)", "target": "array(5, 2)"},
     "model(3, 2).predict": {"x": "array(5, 3)"},
@@ -58,6 +59,7 @@ NO_ARRAY = ("None", "'text'", "{}", "object()", "[[0.5, 0.5], [0.5]]", "[[0.5, '
 NO_SIZE = ("0", "-1", "1.5", "'3'", "None", "nan")
 NO_SEED = ("-1", "1.5", "'1'", "[1]")
 NO_RATE = ("-0.5", "nan", "inf", "'0.5'", "None")
+NO_LAYER = ("None", "0.5", "'text'", "[ReLU()]")
 NO_NAME = ("'abacus'", "''", "5", "['cpu']")
 
 MALFORMED: Mapping[str, tuple[str, ...]] = {
@@ -80,6 +82,8 @@ MALFORMED: Mapping[str, tuple[str, ...]] = {
         *("None", "'text'", "5", "[]", "[None]", "[array(3, 2)]", "(array(3, 2), array(2))"),
         *("[(array(3, 2),)]", "[(array(3, 2), None)]", "[(array(3, 2), array(2), array(2))]", "[('ab', 'cd')]"),
     ),
+    "layer": NO_LAYER,
+    "layer_b": NO_LAYER,
     "loss": (),
     "state": ("None", "5", "'text'", "{}", "[0.5]", "{'layers.0.weight': None, 'layers.0.bias': array(2)}"),
     "labels": (

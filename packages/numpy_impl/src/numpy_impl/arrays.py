@@ -251,8 +251,8 @@ def _shape_and_dtype(function: str, expected: str, array: Any) -> tuple[tuple[in
 def _check(function: str, expected: str, *arrays: tuple[tuple[int, ...], Any]) -> None:
     shapes = [shape for shape, _ in arrays]
     if not any(_fit(pattern, shapes) for pattern in expected.split(" or ")):
-        got, wanted = " and ".join(map(str, shapes)), expected.replace("..., ...", "two equal shapes")
-        raise ValueError(f"{function}: got shapes {got}, expected {wanted}")
+        got = " and ".join(map(str, shapes))
+        raise ValueError(f"{function}: got shapes {got}, expected {expected.replace('..., ...', 'two equal shapes')}")
     dtypes = [str(dtype) for _, dtype in arrays if dtype is not None]
     if not any(set(dtypes) <= {known} for known in DTYPES):
         raise ValueError(

@@ -259,8 +259,8 @@ def check_arrays(function: str, expected: str, *arrays: Array) -> None:
     """
     shapes = [_shape(function, array) for array in arrays]
     if not any(_fit(pattern, shapes) for pattern in expected.split(" or ")):
-        got, wanted = " and ".join(map(str, shapes)), expected.replace("..., ...", "two equal shapes")
-        raise ValueError(f"{function}: got shapes {got}, expected {wanted}")
+        got = " and ".join(map(str, shapes))
+        raise ValueError(f"{function}: got shapes {got}, expected {expected.replace('..., ...', 'two equal shapes')}")
 
 
 def _fit(pattern: str, shapes: Sequence[tuple[int, ...]]) -> bool:

@@ -280,8 +280,8 @@ def _shape_and_kind(function: str, expected: str, array: Any) -> tuple[tuple[int
 def _check(function: str, expected: str, *arrays: tuple[tuple[int, ...], Any]) -> None:
     shapes = [tuple(shape) for shape, _ in arrays]
     if not any(_fit(pattern, shapes) for pattern in expected.split(" or ")):
-        got, wanted = " and ".join(map(str, shapes)), expected.replace("..., ...", "two equal shapes")
-        raise ValueError(f"{function}: got shapes {got}, expected {wanted}")
+        got = " and ".join(map(str, shapes))
+        raise ValueError(f"{function}: got shapes {got}, expected {expected.replace('..., ...', 'two equal shapes')}")
     kinds = {kind for _, kind in arrays if kind is not None}
     if len(kinds) > 1 or not {str(dtype) for dtype, _ in kinds} <= {f"torch.{name}" for name in DTYPES}:
         got = " and ".join(f"{dtype} on {device}" for dtype, device in kinds)
