@@ -9,8 +9,11 @@ from typing import Any
 import hypothesis  # noqa: F401  once here, or its plugin imports it anew in every planted run
 import pytest
 
-from shared_specs import STAGES
+from shared_specs import STAGES, registry
+from side_by_side.data import digits
+from side_by_side.lockstep import Differences, Lockstep, lockstep
 from side_by_side.threads import current, pinned
+from side_by_side.trainee import Settings
 
 pytest_plugins = ["pytester"]
 
@@ -51,6 +54,15 @@ def one_spec_a_stage() -> str:
     """A whole run, though a short one."""
     specs = (f"@pytest.mark.{stage}\ndef test_{stage}(impl): impl.relu(1.0)\n" for stage in STAGES)
     return "import pytest\n" + "".join(specs)
+
+
+@pytest.fixture(scope="session")
+def together() -> tuple[Lockstep, list[Differences]]:
+    """All in lockstep with the default settings, on digits: what came of it, and the differences after each step."""
+    heard: list[Differences] = []
+    nets = {name: registry.load(name) for name in registry.implementations()}
+    found = lockstep(nets, digits(seed=0), Settings(), on_step=lambda step, loss, told: heard.append(told))
+    return found, heard
 
 
 @pytest.fixture

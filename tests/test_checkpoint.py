@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from dataclasses import replace
 
 import numpy as np
@@ -21,13 +22,14 @@ from typer.testing import CliRunner
 from shared_specs import registry
 from side_by_side import checkpoint, history
 from side_by_side.cli import app
-from side_by_side.data import Data, digits
+from side_by_side.data import digits
 from side_by_side.tables import UserError
 from side_by_side.train import train
 from side_by_side.trainee import Settings, Trainee
 
 NAMES = registry.implementations()
 SHORT = Settings((64, 12, 10), epochs=3, batch_size=48, lr=0.1)
+LONG = Settings((64, 200, 10), epochs=40, batch_size=40, lr=0.01)
 SIZES = {"0.weight": (12, 64), "0.bias": (12,), "2.weight": (10, 12), "2.bias": (10,)}
 
 
@@ -35,7 +37,10 @@ SIZES = {"0.weight": (12, 64), "0.bias": (12,), "2.weight": (10, 12), "2.bias": 
 def data():
     """A tenth of the digits; the last batch is short."""
     found = digits(0)
-    return Data("digits", found.x_train[:200], found.y_train[:200], found.x_test[:50], found.y_test[:50], 10, (8, 8))
+    cut = {"train": 200, "valid": 30, "test": 50}
+    return replace(
+        found, **{f"{xy}_{part}": getattr(found, f"{xy}_{part}")[:n] for part, n in cut.items() for xy in "xy"}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -102,13 +107,20 @@ def whole_run(name, data, settings):
 @pytest.mark.parametrize("settings", [SHORT, replace(SHORT, momentum=0.0), replace(SHORT, weight_decay=0.01)])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_stopped_run_goes_on_bit_for_bit(data, tmp_path, name, settings):
-    whole = whole_run(name, data, settings)
-    asked = iter(range(1000))
-    stopped_at = random.Random(name).randrange(1, 14)
-    net = registry.load(name)
-    first = train(name, net, data, settings, out=tmp_path, stop=lambda: next(asked) >= stopped_at)
-    assert first.stopped
-    assert 0 < len(first.losses) < len(whole.losses)
+    """It is stopped after the eighth step, the third of the five of its second epoch."""
+    net, whole, heard = registry.load(name), whole_run(name, data, settings), list[int]()
+    first = train(
+        name,
+        net,
+        data,
+        settings,
+        out=tmp_path,
+        on_batch=lambda step, _: heard.append(step),
+        stop=lambda: len(heard) > 7,
+    )
+    moment = checkpoint.load(tmp_path / checkpoint.RESUME)
+    assert (first.stopped, first.losses) == (True, whole.losses[:8])
+    assert (moment.epoch, moment.batch, moment.step) == (1, 3, 8)
     second = train(name, net, data, settings, out=tmp_path, resume=True)
     assert second.losses == whole.losses
     assert same(second.weights, whole.weights)
@@ -187,35 +199,46 @@ def test_other_data_are_refused(saved, data):
 # Whole or not at all
 
 
-def test_killed_at_any_moment_the_last_good_one_is_intact(tmp_path):
-    path = tmp_path / checkpoint.RESUME
-    rng = random.Random(0)
-    saved = []
-    for _ in range(50):
-        child = _saver(path)
-        time.sleep(rng.uniform(0, 0.04))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        if path.exists():
-            found = checkpoint.load(path)
-            arrays = (*found.weights.values(), *found.velocities.values())
-            assert {float(value) for array in arrays for value in array.flat} == {float(found.step)}
-            assert found.settings == {"step": found.step}
-            saved.append(found.step)
-    assert len(saved) > 25
-    assert len(set(saved)) > 1
+def test_a_run_that_is_killed_50_times_ends_bit_for_bit_as_if_never_stopped(data, tmp_path):
+    """Wherever SIGKILL hits it, the last good checkpoint loads, and the history tells of all steps before it."""
+    began = time.perf_counter()
+    whole = train("a", registry.load("numpy_impl"), data, LONG, out=tmp_path / "whole")
+    an_epoch = (time.perf_counter() - began) / LONG.epochs
+    rng, kills, ended, steps = random.Random(0), 0, 0, 0
+    while kills < 50 or not ended:
+        out = tmp_path / f"killed{ended}"
+        child = _training(data, out)
+        if kills < 50:
+            time.sleep(rng.uniform(0, 3 * an_epoch))
+            os.kill(child, signal.SIGKILL)
+        how = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert how in (0, -signal.SIGKILL), "it could not go on"
+        kills += how != 0
+        if steps or (out / checkpoint.RESUME).exists():
+            before, steps = steps, checkpoint.load(out / checkpoint.RESUME).step
+            epochs = history.read(out / history.FILE, steps)
+            assert steps >= before
+            assert [loss for epoch in epochs for loss in epoch.losses] == whole.losses[:steps]
+        if how == 0:
+            found, expected = (checkpoint.load(folder / checkpoint.RESUME) for folder in (out, tmp_path / "whole"))
+            assert same(found.weights, expected.weights)
+            assert same(found.velocities, expected.velocities)
+            assert same(checkpoint.load_weights(out / checkpoint.MODEL), expected.weights)
+            assert steps == len(whole.losses)
+            ended, steps = ended + 1, 0
 
 
-def _saver(path):
-    """A process that saves in a loop; a fork, because a new interpreter takes longer than the whole loop."""
+def _training(data, out):
+    """A process that trains, or goes on; a fork, because a new interpreter takes longer than the whole run."""
     child = os.fork()
     if child:
         return child
-    step = 0
-    while True:
-        step += 1
-        weights = {f"{i}.weight": np.full((100, 100), float(step)) for i in range(3)}
-        checkpoint.save(path, checkpoint.Checkpoint(weights, weights, step, step, step, {"step": step}))
+    try:
+        train("a", registry.load("numpy_impl"), data, LONG, out=out, resume=True)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
 
 
 def test_a_failed_write_leaves_the_old_one(saved, tmp_path, monkeypatch):
@@ -297,8 +320,28 @@ def test_foreign_files_are_told_from_checkpoints(saved, tmp_path):
     metadata = {"format": checkpoint.FORMAT, "place": "{}", "settings": "{}"}
     odd = safetensors.numpy.save({"0.weight": np.ones(2)}, metadata)
     assert "its place in the run cannot be read" in broken(tmp_path / "odd", odd)
+    no_settings = {**metadata, "place": '{"epoch": 0, "batch": 0, "step": 0}', "settings": "[1]"}
+    odd = safetensors.numpy.save({"0.weight": np.ones(2)}, no_settings)
+    assert "its place in the run cannot be read" in broken(tmp_path / "odd", odd)
     with pytest.raises(UserError, match="cannot be read: No such file"):
         checkpoint.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"step": 16}, "step 16 is not batch 0 of epoch 3"),
+        (
+            {"velocities": {"4.weight": np.ones(2)}},
+            r"a velocity of 4\.weight with shape \(2,\), which the net does not",
+        ),
+        ({"velocities": {"0.bias": np.ones(1)}}, r"a velocity of 0\.bias with shape \(1,\), which the net does not"),
+    ],
+)
+def test_a_checkpoint_that_contradicts_itself_is_refused(saved, data, changed, says):
+    found = checkpoint.load(saved / "numpy_impl" / checkpoint.RESUME)
+    with pytest.raises(UserError, match=says):
+        Trainee("a", registry.load("numpy_impl"), data, SHORT).restore(replace(found, **changed))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -333,5 +376,5 @@ def test_the_command_begins_with_weights_of_a_file(saved, tmp_path):
     arguments = ["train", "--impl", "numpy_impl", "--sizes", "64-12-10", "--epochs", "1", "--weights", file]
     result = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path)])
     assert result.exit_code == 0
-    first = history.read(tmp_path / "numpy_impl" / history.FILE, 45)[0].losses[0]
+    first = history.read(tmp_path / "numpy_impl" / history.FILE, 40)[0].losses[0]
     assert first < 2  # and not the 2.3 of a net that knows nothing

@@ -53,27 +53,31 @@ def cli(*arguments):
 # What comes with the tool
 
 
-def test_held_out_digits_are_never_trained_on_and_every_class_is_held_out():
+def test_no_digit_is_in_two_parts_and_every_class_is_in_all_three():
     found = digits(seed=0)
-    assert len(found.x_train) + len(found.x_test) == 1797
+    parts = (found.x_train, found.x_valid, found.x_test)
+    assert [len(part) for part in parts] == [1257, 180, 360]
+    assert len({row.tobytes() for part in parts for row in part}) == 1797
+    assert min(Counter(found.y_valid.tolist()).values()) >= 17
     assert min(Counter(found.y_test.tolist()).values()) >= 34
-    together = {row.tobytes() for row in found.x_train} & {row.tobytes() for row in found.x_test}
-    assert len(together) == 0
 
 
 @pytest.mark.parametrize("name", data.EMBEDDED)
 def test_the_seed_alone_decides_the_split(name):
-    again = load(name, seed=0)
-    assert np.array_equal(load(name, seed=0).x_test, again.x_test)
-    assert load(name, seed=0).fingerprint == again.fingerprint != load(name, seed=1).fingerprint
+    first, again, other = load(name, seed=0), load(name, seed=0), load(name, seed=1)
+    for part in ("x_train", "x_valid", "x_test", "y_train", "y_valid", "y_test"):
+        assert np.array_equal(getattr(first, part), getattr(again, part))
+        assert not np.array_equal(getattr(first, part), getattr(other, part))
+    assert first.fingerprint == again.fingerprint != other.fingerprint
 
 
 def test_diabetes_is_standardized_with_what_is_trained_on_alone():
     found = load("diabetes")
-    assert found.x_train.shape == (353, 10)
+    assert found.x_train.shape == (308, 10)
     assert np.abs(found.x_train.mean(axis=0)).max() < 1e-12
+    assert np.abs(found.x_valid.mean(axis=0)).max() > 1e-3
     assert np.abs(found.x_test.mean(axis=0)).max() > 1e-3
-    assert found.y_test.shape == (89, 1)
+    assert (found.y_valid.shape, found.y_test.shape) == ((45, 1), (89, 1))
 
 
 def test_the_tripler_triples():
@@ -92,7 +96,17 @@ def test_idx_files_are_read_plain_and_gzipped(tmp_path, pack, end):
     assert np.array_equal(found.x_test, images.reshape(100, 64) / 255)
     assert np.array_equal(found.y_test, labels)
     assert (found.n_in, found.n_out, found.image) == (64, 10, (8, 8))
+    assert (len(found.x_train), len(found.x_valid)) == (167, 33)
     assert np.array_equal(load(str(tmp_path)).x_train, found.x_train)
+
+
+def test_the_last_10000_of_mnists_60000_images_validate(tmp_path):
+    pixels, labels = np.arange(60_000).reshape(-1, 1, 1) % 251, np.arange(60_000) % 10
+    found = load("mnist", folder=write_idx(tmp_path, train_images=idx_bytes(pixels), train_labels=idx_bytes(labels),
+                                           t10k_images=idx_bytes(pixels[:100])))  # fmt: skip
+    assert np.array_equal(found.x_train[:, 0] * 255, pixels[:50_000, 0, 0])
+    assert np.array_equal(found.x_valid[:, 0] * 255, pixels[50_000:, 0, 0])
+    assert np.array_equal(found.y_valid, labels[50_000:])
 
 
 def test_unpacked_files_with_a_dot_in_their_name_are_found(tmp_path):
@@ -120,6 +134,10 @@ WRONG_IDX = {
     "no images": (
         {"train_images": idx_bytes(IMAGES[:0]), "train_labels": idx_bytes(LABELS[:0])},
         "no train images",
+    ),
+    "few images": (
+        {"train_images": idx_bytes(IMAGES[:19]), "train_labels": idx_bytes(LABELS[:19])},
+        "19 train images, expected at least 20",
     ),
     "other size": (
         {"t10k_images": idx_bytes(np.zeros((100, 7, 8)))},
@@ -275,7 +293,7 @@ def test_a_csv_with_words_for_classes_trains(tmp_path):
     (tmp_path / "my.csv").write_text(csv_text(rows))
     found = load(str(tmp_path / "my.csv"))
     assert (found.n_in, found.n_classes) == (3, 2)
-    assert found.y_train.sum() + found.y_test.sum() == Y.sum()
+    assert found.y_train.sum() + found.y_valid.sum() + found.y_test.sum() == Y.sum()
     assert cli("--data", tmp_path / "my.csv").exit_code == 0
 
 
@@ -298,9 +316,10 @@ def test_the_target_of_a_csv_is_the_column_that_is_named(tmp_path):
 def test_an_npz_with_a_test_part_keeps_its_split(tmp_path):
     np.savez(tmp_path / "my.npz", x=X[:40], y=Y[:40], x_test=X[40:], y_test=Y[40:])
     found = load(str(tmp_path / "my.npz"))
-    assert (len(found.x_train), len(found.x_test)) == (40, 20)
+    assert (len(found.x_train), len(found.x_valid), len(found.x_test)) == (36, 4, 20)
     np.savez(tmp_path / "my.npz", x=X, y=Y)
-    assert len(load(str(tmp_path / "my.npz")).x_test) == 12
+    found = load(str(tmp_path / "my.npz"))
+    assert (len(found.x_train), len(found.x_valid), len(found.x_test)) == (42, 6, 12)
 
 
 def with_cell(row, column, value):
@@ -318,7 +337,7 @@ WRONG_CSV = {
     "empty": ("", "empty"),
     "header only": (csv_text([]), "no samples under the header"),
     "one column": ("1\n2\n", "one column"),
-    "few": (csv_text([[1, 2, 3, 0]] * 4), "4 samples, expected at least 10"),
+    "few": (csv_text([[1, 2, 3, 0]] * 4), "4 samples, expected at least 20"),
     "negative label": (with_cell(5, 3, -1), "label -1 at sample 5 is out of range"),
     "large label": (with_cell(5, 3, 5000), "label 5000 at sample 5 is out of range"),
     "one class": (csv_text([[*x, 0] for x in X]), "one class only"),
@@ -381,4 +400,4 @@ def test_an_unknown_name_gets_one_clear_line_and_exit_2(name, says):
 
 def test_a_constant_column_is_no_division_by_zero():
     found = from_arrays("mine", np.ones((20, 2)), np.arange(20.0))
-    assert np.array_equal(found.x_train, np.zeros((16, 2)))
+    assert np.array_equal(found.x_train, np.zeros((14, 2)))

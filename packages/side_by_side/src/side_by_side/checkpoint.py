@@ -59,14 +59,14 @@ def load_weights(path: Path) -> dict[str, NDArray[Any]]:
     Raises UserError for a file that is missing, damaged, not safetensors, or holds anything but finite numbers.
     """
     arrays, _ = _read(path)
-    weights = {name: array for name, array in arrays.items() if not name.startswith(VELOCITY)}
-    if not weights:
-        raise UserError(f"{path}: no weights in it")
-    for name, array in weights.items():
+    for name, array in arrays.items():
         if array.dtype.kind != "f":
             raise UserError(f"{path}: {name} holds {array.dtype}, expected floats")
         if not np.isfinite(array).all():
             raise UserError(f"{path}: {name} holds numbers that are not finite")
+    weights = {name: array for name, array in arrays.items() if not name.startswith(VELOCITY)}
+    if not weights:
+        raise UserError(f"{path}: no weights in it")
     return weights
 
 
@@ -90,9 +90,9 @@ def load(path: Path) -> Checkpoint:
     if metadata.get("format") != FORMAT:
         raise UserError(f"{path}: weights but no checkpoint of a run, expected a {RESUME} of side-by-side train")
     try:
-        place, settings = json.loads(metadata["place"]), json.loads(metadata["settings"])
+        place, settings = json.loads(metadata["place"]), dict(json.loads(metadata["settings"]))
         epoch, batch, step = (int(place[name]) for name in ("epoch", "batch", "step"))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{path}: damaged, its place in the run cannot be read: {error!r}") from error
     velocities = {name.removeprefix(VELOCITY): a for name, a in arrays.items() if name.startswith(VELOCITY)}
     return Checkpoint(weights, velocities, epoch, batch, step, settings)

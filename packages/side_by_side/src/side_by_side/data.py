@@ -1,8 +1,10 @@
-"""Real data, split once: what is held out is never trained on."""
+"""Real data, split once: a part to train on, a part to choose settings by, and a part to test what came of it."""
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,8 @@ from .tables import UserError, choose
 
 Array = NDArray[Any]
 
-HELD_OUT = 0.2
-FEWEST = 10  # samples that are worth a split
+VALIDATION, TEST = 0.1, 0.2
+FEWEST = 20  # samples that are worth a split
 EMBEDDED = ("digits", "diabetes", "tripler")
 NAMES = (*EMBEDDED, *download.SOURCES)
 
@@ -30,6 +32,8 @@ class Data:
     name: str
     x_train: Array
     y_train: Array
+    x_valid: Array
+    y_valid: Array
     x_test: Array
     y_test: Array
     n_classes: int | None = None
@@ -94,7 +98,7 @@ def load(
 
 
 def digits(seed: int = 0) -> Data:
-    """scikit-learn's 1,797 handwritten digits: 64 pixels from 0 to 1, a fifth of each class held out by the seed."""
+    """scikit-learn's 1,797 handwritten digits: 64 pixels from 0 to 1, each class split by the seed."""
     from sklearn.datasets import load_digits
 
     x, y = load_digits(return_X_y=True)
@@ -123,56 +127,77 @@ def mnist(name: str, folder: Path, fetch: bool = False, on_bytes: download.OnByt
 
 
 def images(name: str, folder: Path) -> Data:
-    """IDX images with pixels from 0 to 1; the t10k files are what is held out."""
-    x_train, y_train, x_test, y_test = idx.folder(folder)
-    height, width = x_train.shape[1:]
-    flat = [array.reshape(len(array), -1) / 255 for array in (x_train, x_test)]
-    labels = [array.astype("int64") for array in (y_train, y_test)]
-    return Data(name, flat[0], labels[0], flat[1], labels[1], idx.N_CLASSES, (height, width))
+    """IDX images with pixels from 0 to 1; the t10k files are for the test, the last sixth of the others to validate.
+
+    Of MNIST's 60,000 these are the last 10,000, as usual.
+
+    Raises UserError for what `idx.folder` refuses, and for too few images.
+    """
+    x, y, x_test, y_test = idx.folder(folder)
+    if len(x) < FEWEST:
+        raise UserError(f"{folder}: {len(x)} train images, expected at least {FEWEST}")
+    height, width = x.shape[1:]
+    flat, flat_test = (array.reshape(len(array), -1) / 255 for array in (x, x_test))
+    labels, labels_test = y.astype("int64"), y_test.astype("int64")
+    n = len(x) - len(x) // 6
+    parts = (flat[:n], labels[:n], flat[n:], labels[n:], flat_test, labels_test)
+    return Data(name, *parts, n_classes=idx.N_CLASSES, image=(height, width))
 
 
-def from_arrays(name: str, x: Array, y: Array, *held_out: Array, seed: int = 0, task: str | None = None) -> Data:
-    """Data of one's own; x_test and y_test may follow, else a fifth is held out by the seed.
+def from_arrays(name: str, x: Array, y: Array, *test: Array, seed: int = 0, task: str | None = None) -> Data:
+    """Data of one's own, split by the seed; x_test and y_test may follow, then only the validation part is split off.
 
     Every column of x, and y where it is numbers, is standardized with the mean and the deviation of the training part.
 
     Raises UserError for what `own.checked` refuses, and for too few samples.
     """
     x, y = own.checked(name, x, y, task)
-    if held_out:
-        x_test, y_test = own.checked(f"{name}, test part", held_out[0], held_out[1], task or _task(y))
+    if len(x) < FEWEST:
+        raise UserError(f"{name}: {len(x)} samples, expected at least {FEWEST}")
+    if test:
+        x_test, y_test = own.checked(f"{name}, test part", test[0], test[1], task or _task(y))
         if x_test.shape[1] != x.shape[1] or y_test.shape[1:] != y.shape[1:]:
             raise UserError(f"{name}: test samples of {x_test.shape[1]} numbers, expected {x.shape[1]} as in x")
-    elif len(x) < FEWEST:
-        raise UserError(f"{name}: {len(x)} samples, expected at least {FEWEST}")
-    x_train, y_train, x_test, y_test = (x, y, x_test, y_test) if held_out else split(x, y, seed)
-    x_train, x_test = standardized(x_train, x_test)
-    if _task(y) == "classes":
-        n_classes = int(max(y_train.max(), y_test.max())) + 1
-        if n_classes < 2:
-            raise UserError(f"{name}: one class only, expected at least two")
-        return Data(name, x_train, y_train, x_test, y_test, n_classes)
-    y_train, y_test = standardized(y_train, y_test)
-    return Data(name, x_train, y_train, x_test, y_test)
+        parts = (*hold_out(x, y, VALIDATION, seed), x_test, y_test)
+    else:
+        parts = split(x, y, seed)
+    xs, ys = standardized(*parts[::2]), parts[1::2]
+    if _task(y) == "numbers":
+        return Data(name, *_in_turn(xs, standardized(*ys)))
+    n_classes = int(max(part.max() for part in ys)) + 1
+    if n_classes < 2:
+        raise UserError(f"{name}: one class only, expected at least two")
+    return Data(name, *_in_turn(xs, ys), n_classes=n_classes)
 
 
-def split(x: Array, y: Array, seed: int) -> tuple[Array, Array, Array, Array]:
-    """x_train, y_train, x_test, y_test: a fifth is held out by the seed, of each class where all are common enough."""
+def split(x: Array, y: Array, seed: int) -> tuple[Array, ...]:
+    """x_train, y_train, x_valid, y_valid, x_test, y_test: seven tenths, one tenth and two tenths, by the seed."""
+    x, y, x_test, y_test = hold_out(x, y, TEST, seed)
+    return (*hold_out(x, y, VALIDATION / (1 - TEST), seed), x_test, y_test)
+
+
+def hold_out(x: Array, y: Array, part: float, seed: int) -> tuple[Array, Array, Array, Array]:
+    """x, y of what remains and of the part held out by the seed, of each class where all are common enough."""
     from sklearn.model_selection import train_test_split
 
-    common = _task(y) == "classes" and np.unique(y, return_counts=True)[1].min() >= 1 / HELD_OUT
-    x_train, x_test, y_train, y_test = train_test_split(
-        x, y, test_size=HELD_OUT, random_state=seed, stratify=y if common else None
+    common = _task(y) == "classes" and np.unique(y, return_counts=True)[1].min() >= 1 / part
+    remains, held_out, y_remains, y_held_out = train_test_split(
+        x, y, test_size=part, random_state=seed, stratify=y if common else None
     )
-    return x_train, y_train, x_test, y_test
+    return remains, y_remains, held_out, y_held_out
 
 
-def standardized(train: Array, test: Array) -> tuple[Array, Array]:
-    """Both with the mean of `train` subtracted, and divided by its standard deviation where there is one."""
+def standardized(train: Array, *others: Array) -> tuple[Array, ...]:
+    """All with the mean of `train` subtracted, and divided by its standard deviation where there is one."""
     mean, std = train.mean(axis=0), train.std(axis=0)
     std = np.where(std > 0, std, 1.0)
-    return (train - mean) / std, (test - mean) / std
+    return tuple((part - mean) / std for part in (train, *others))
 
 
 def _task(y: Array) -> str:
     return "classes" if y.dtype.kind == "i" else "numbers"
+
+
+def _in_turn(xs: Sequence[Array], ys: Sequence[Array]) -> Iterator[Array]:
+    """One of each, and again: x_train, y_train, x_valid and so on."""
+    return chain.from_iterable(zip(xs, ys, strict=True))

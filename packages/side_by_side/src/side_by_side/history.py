@@ -24,8 +24,8 @@ class Epoch:
     losses: list[float]
     """Of every batch, before its step."""
     seconds: float
-    score: float
-    """Accuracy or R² on what is held out, after the last of the steps."""
+    validation: float
+    """Accuracy or R² on the validation part, after the last of the steps."""
     grad_norms: dict[str, float] = field(default_factory=dict)
     """√Σg² of each parameter's gradient in the last of the steps."""
 
@@ -90,7 +90,7 @@ def _line(epoch: Epoch) -> str:
 def _epoch(line: str) -> Epoch:
     told = json.loads(line)
     told["losses"] = [math.nan if loss is None else loss for loss in told["losses"]]
-    return Epoch(**{**told, "score": math.nan if told["score"] is None else told["score"]})
+    return Epoch(**{**told, "validation": math.nan if told["validation"] is None else told["validation"]})
 
 
 def _finite(value: Any) -> Any:

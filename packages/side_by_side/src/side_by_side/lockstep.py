@@ -24,10 +24,16 @@ from .history import Epoch
 from .tables import framed, table
 from .train import Run, finished
 from .trainee import Settings, Trainee, hindrance
+from .trouble import diagnosis
 
-TOLERANCES = {"float64": 1e-9, "float32": 1e-2}
-"""Relative, after a thousand steps. The contract's bounds are for one step; rounding grows on the way."""
+TOLERANCES = {"float64": (1e-9, math.inf), "float32": (1e-3, 100)}
+"""Relative, and up to which step. The contract's bounds are for one step; rounding grows on the way.
 
+In float32 it may grow until two healthy runs part: long steps make it grow, and a unit at its kink, on in one and off
+in another, changes a gradient at once. A hundred steps bring it to some 1e-5, while a mistake shows in the first ones.
+"""
+
+BATCH = ("batch.x", "batch.target")
 FILE = "lockstep.jsonl"
 
 Differences = Mapping[str, float]
@@ -76,13 +82,15 @@ def lockstep(
     on_step: OnStep | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Lockstep:
-    """Train all side by side, until the epochs are over, after `steps`, when stop() is true, or where they part.
+    """Train all side by side, until the epochs are over or one of them parts from the others.
 
-    on_step(step, loss, differences) hears, after each step, of the relative difference of every tensor.
+    It ends too after `steps`, when stop() is true, and where no loss is a number any more.
+    on_step(step, loss, differences) hears, after each step, of the relative difference of every tensor. Without a
+    `tolerance` that of TOLERANCES holds; after its last step only the batches, and what is no number, can break it.
 
     Raises UserError when the weights do not fit the sizes.
     """
-    tolerance = TOLERANCES[settings.dtype] if tolerance is None else tolerance
+    tolerance, last = TOLERANCES[settings.dtype] if tolerance is None else (tolerance, math.inf)
     result = Lockstep()
     trainees = []
     for name, net in nets.items():
@@ -103,14 +111,16 @@ def lockstep(
         _note(result, number, differences)
         if on_step:
             on_step(number, losses[0][-1], differences)
-        if broken := _broken(number, differences, tolerance, trainees, seen):
+        if broken := _broken(number, differences, tolerance, number >= last, trainees, seen):
             result.broken = broken
+            break
+        if not any(math.isfinite(own[-1]) for own in losses):
             break
         if stop():
             result.stopped = True
             break
     for trainee, own, took in zip(trainees, losses, seconds, strict=True):
-        result.runs.append(_run(trainee, own, took, settings))
+        result.runs.append(_run(trainee, own, took, settings, data))
     result.runs.sort(key=lambda run: list(nets).index(run.implementation))
     return result
 
@@ -122,12 +132,12 @@ def compare(seen: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, float]:
 
 
 def difference(arrays: Sequence[NDArray[Any]], expected: int = 0) -> float:
-    """The largest difference of any two, relative to the largest element of all."""
+    """The largest difference of any two, relative to the largest element of all; 0 where all hold what is no number."""
     if len(arrays) < expected or len({array.shape for array in arrays}) > 1:
         return math.inf
     stack = np.stack(arrays)
     if not np.isfinite(stack).all():
-        return 0.0 if all(np.array_equal(array, arrays[0], equal_nan=True) for array in arrays) else math.inf
+        return math.inf if any(np.isfinite(array).all() for array in arrays) else 0.0
     spread = float(np.ptp(stack, axis=0).max())
     return spread / float(np.abs(stack).max()) if spread else 0.0
 
@@ -161,8 +171,7 @@ def _seen(trainee: Trainee, batch: tuple[Any, Any], loss: float) -> dict[str, ND
     x, target = batch
     gradients = trainee.gradients
     return {
-        "batch.x": trainee.numbers(x),
-        "batch.target": trainee.numbers(target),
+        **{name: trainee.numbers(array) for name, array in zip(BATCH, (x, target), strict=True)},
         "loss": np.array(loss),
         **{f"{name}.grad": gradients[name] for name in reversed(gradients)},
         **{name: trainee.numbers(parameter.data) for name, parameter in trainee.parameters.items()},
@@ -180,11 +189,13 @@ def _broken(
     step: int,
     differences: Differences,
     tolerance: float,
+    late: bool,
     trainees: Sequence[Trainee],
     seen: Sequence[Mapping[str, NDArray[Any]]],
 ) -> Break | None:
-    """The first tensor beyond the tolerance, if there is one."""
-    name = next((name for name, value in differences.items() if not value <= tolerance), None)
+    """The first tensor beyond the tolerance, if there is one; when it is late, only batches and what is no number."""
+    beyond = (name for name, value in differences.items() if not value <= tolerance)
+    name = next((name for name in beyond if not late or name in BATCH or differences[name] == math.inf), None)
     if name is None:
         return None
     return Break(step, name, differences[name], trainees[_outlier(seen, name)].name, tolerance)
@@ -204,12 +215,14 @@ def _outlier(seen: Sequence[Mapping[str, NDArray[Any]]], name: str) -> int:
     return distances.index(max(distances))
 
 
-def _run(trainee: Trainee, losses: list[float], seconds: float, settings: Settings) -> Run:
+def _run(trainee: Trainee, losses: list[float], seconds: float, settings: Settings, data: Data) -> Run:
     size = trainee.steps_an_epoch
     epochs = [
         Epoch(i, i * size, losses[i * size : (i + 1) * size], seconds * size / max(len(losses), 1), math.nan)
         for i in range(math.ceil(len(losses) / size))
     ]
+    if losses and not math.isfinite(losses[-1]):
+        return Run(trainee.name, epochs, problem=diagnosis(losses, settings, data), failed=True)
     if len(losses) < settings.epochs * size:
         return Run(trainee.name, epochs, problem=f"ended after {len(losses)} steps")
     return finished(trainee, epochs)
@@ -223,8 +236,11 @@ def worst(result: Lockstep) -> float:
 def problems(result: Lockstep, settings: Settings) -> list[str]:
     """What is wrong, a sentence each: a tolerance broke, somebody stopped it, or nothing was compared."""
     if result.broken:
-        grown = "; in float32 rounding grows fast where steps are long, a smaller lr tells rounding from a mistake"
-        return [str(result.broken) + (grown if settings.dtype == "float32" else "")]
+        grown = result.broken.step >= TOLERANCES[settings.dtype][1]
+        advice = "; so late in float32 it may be rounding that has grown, --dtype float64 tells it from a mistake"
+        return [str(result.broken) + (advice if grown else "")]
     if result.stopped:
         return [f"stopped after step {result.steps - 1}"]
+    if failed := [f"{run.implementation}: {run.problem}" for run in result.runs if run.failed]:
+        return failed
     return [] if result.steps else ["no implementation was trained to the end"]

@@ -164,7 +164,7 @@ def first_weights(run: Run, image: tuple[int, int]) -> Figure:
 
 
 def confusion(run: Run, data: Data) -> Figure:
-    """How often each class was taken for each other one, on what was held out."""
+    """How often each class of the test part was taken for each other one."""
     counts = confusion_matrix(run, data)
     n = len(counts)
     size = max(4.5, 0.45 * n + 1.6)

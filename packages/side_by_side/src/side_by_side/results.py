@@ -68,7 +68,7 @@ def agreement(runs: Sequence[Run]) -> str:
 
 def result_table(runs: Sequence[Run], data: Data, settings: Settings) -> Group:
     """A row an implementation: score, final loss, seconds, samples a second, distance from the others."""
-    split = f"{len(data.x_train):,} to train on, {len(data.x_test):,} held out"
+    split = f"{len(data.x_train):,} to train on, {len(data.x_valid):,} to validate, {len(data.x_test):,} to test"
     result = table("package", f"test {data.score}", "final loss", "seconds", "samples/s", "farthest from another curve")
     for run in runs:
         result.add_row(run.implementation, *_figures(run, runs, data, settings))

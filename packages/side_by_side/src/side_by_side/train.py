@@ -30,7 +30,7 @@ class Run:
     implementation: str
     epochs: list[Epoch] = field(default_factory=list)
     score: float = math.nan
-    """Accuracy or R² on what is held out."""
+    """Accuracy or R² on the test part."""
     loss: float = math.nan
     """On all that was trained on, at the end."""
     problem: str | None = None
@@ -38,7 +38,7 @@ class Run:
     """It went wrong, and did not just stay out or get stopped."""
     stopped: bool = False
     outputs: NDArray[Any] | None = None
-    """What the net gives for what is held out."""
+    """What the net gives for the test part."""
     weights: Arrays = field(default_factory=dict)
 
     @property
@@ -97,7 +97,7 @@ def train(
     on_epoch: OnEpoch | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Run:
-    """Train one implementation and measure it on the held-out part.
+    """Train one implementation, measure it on the validation part after each epoch and on the test part at the end.
 
     With `out`, a folder, it leaves a checkpoint and a line of history there after each epoch; with `resume` it goes on
     from the checkpoint that it finds there, bit for bit as if it had never stopped. `weights` are other ones to begin
@@ -194,4 +194,4 @@ def _epoch(trainee: Trainee, on_batch: OnBatch | None, stop: Callable[[], bool])
     except Diverged:
         raise Diverged(Epoch(number, step, losses, time.perf_counter() - began, math.nan)) from None
     seconds = time.perf_counter() - began
-    return Epoch(number, step, losses, seconds, trainee.score(), trainee.grad_norms())
+    return Epoch(number, step, losses, seconds, trainee.validation(), trainee.grad_norms())

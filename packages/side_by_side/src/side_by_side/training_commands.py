@@ -245,7 +245,7 @@ class Watch:
 
     def epoch(self, trainee: "Trainee", epoch: "Epoch") -> None:
         """After every epoch."""
-        self.score = f"{trainee.data.score} {epoch.score:.4f}  "
+        self.score = f"validation {trainee.data.score} {epoch.validation:.4f}  "
         self.before = (time.monotonic(), epoch.end)
 
 
