@@ -47,7 +47,8 @@ def write_idx(folder, pack=lambda raw: raw, end="", **other):
 
 
 def cli(*arguments):
-    return CliRunner().invoke(app, ["train", "--impl", "numpy_impl", "--epochs", "1", *map(str, arguments)])
+    given = ["train", "--impl", "numpy_impl", "--epochs", "1", *map(str, arguments)]
+    return CliRunner().invoke(app, given, env={"COLUMNS": "200"})
 
 
 # What comes with the tool

@@ -148,7 +148,7 @@ def test_the_table_shows_every_tensor(data, capsys):
 
 def test_the_command_reports_and_exits_0_or_1():
     common = ["train", "--lockstep", "--epochs", "1", "--impl", "numpy_impl", "--impl", "torch_manual"]
-    result = CliRunner().invoke(app, [*common, "--every", "15"])
+    result = CliRunner().invoke(app, [*common, "--every", "15"], env={"COLUMNS": "200"})
     assert result.exit_code == 0
     assert [line.partition(":")[0] for line in result.stdout.splitlines()[:3]] == ["step 0", "step 15", "step 30"]
     result = CliRunner().invoke(app, [*common, "--tolerance", "0"])

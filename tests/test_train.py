@@ -165,6 +165,7 @@ def test_a_loss_that_is_no_number_stops_that_run_and_says_where_why_and_what_to_
         ({"weight_decay": 10.0}, [1.0, math.inf], "lr 0.2 times weight decay 10 is 1 or more"),
         ({}, [1.0, 50.0, math.nan], "the loss went from 1 to 50 in the last 2 steps; try --lr 0.02"),
         ({"momentum": 0.0}, [1.0, math.nan], "steps too long: lr 0.2, they leave the valley at once"),
+        ({"momentum": 0.0, "lr": 1e4}, [1.0, math.nan], "steps too long: lr 10000, they leave"),
     ],
 )
 def test_the_likely_cause_is_told(data, changed, losses, says):

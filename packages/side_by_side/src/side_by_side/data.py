@@ -1,10 +1,8 @@
 """Real data, split once: a part to train on, a part to choose settings by, and a part to test what came of it."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from . import download, idx, own
 from .tables import UserError, choose
 
 Array = NDArray[Any]
+Parts = tuple[Array, Array, Array, Array, Array, Array]
 
 VALIDATION, TEST = 0.1, 0.2
 FEWEST = 20  # samples that are worth a split
@@ -140,8 +139,8 @@ def images(name: str, folder: Path) -> Data:
     flat, flat_test = (array.reshape(len(array), -1) / 255 for array in (x, x_test))
     labels, labels_test = y.astype("int64"), y_test.astype("int64")
     n = len(x) - len(x) // 6
-    parts = (flat[:n], labels[:n], flat[n:], labels[n:], flat_test, labels_test)
-    return Data(name, *parts, n_classes=idx.N_CLASSES, image=(height, width))
+    train, valid = (flat[:n], labels[:n]), (flat[n:], labels[n:])
+    return Data(name, *train, *valid, flat_test, labels_test, n_classes=idx.N_CLASSES, image=(height, width))
 
 
 def from_arrays(name: str, x: Array, y: Array, *test: Array, seed: int = 0, task: str | None = None) -> Data:
@@ -161,16 +160,18 @@ def from_arrays(name: str, x: Array, y: Array, *test: Array, seed: int = 0, task
         parts = (*hold_out(x, y, VALIDATION, seed), x_test, y_test)
     else:
         parts = split(x, y, seed)
-    xs, ys = standardized(*parts[::2]), parts[1::2]
+    x, y, x_valid, y_valid, x_test, y_test = parts
+    x, x_valid, x_test = standardized(x, x_valid, x_test)
     if _task(y) == "numbers":
-        return Data(name, *_in_turn(xs, standardized(*ys)))
-    n_classes = int(max(part.max() for part in ys)) + 1
+        y, y_valid, y_test = standardized(y, y_valid, y_test)
+        return Data(name, x, y, x_valid, y_valid, x_test, y_test)
+    n_classes = int(max(part.max() for part in (y, y_valid, y_test))) + 1
     if n_classes < 2:
         raise UserError(f"{name}: one class only, expected at least two")
-    return Data(name, *_in_turn(xs, ys), n_classes=n_classes)
+    return Data(name, x, y, x_valid, y_valid, x_test, y_test, n_classes)
 
 
-def split(x: Array, y: Array, seed: int) -> tuple[Array, ...]:
+def split(x: Array, y: Array, seed: int) -> Parts:
     """x_train, y_train, x_valid, y_valid, x_test, y_test: seven tenths, one tenth and two tenths, by the seed."""
     x, y, x_test, y_test = hold_out(x, y, TEST, seed)
     return (*hold_out(x, y, VALIDATION / (1 - TEST), seed), x_test, y_test)
@@ -196,8 +197,3 @@ def standardized(train: Array, *others: Array) -> tuple[Array, ...]:
 
 def _task(y: Array) -> str:
     return "classes" if y.dtype.kind == "i" else "numbers"
-
-
-def _in_turn(xs: Sequence[Array], ys: Sequence[Array]) -> Iterator[Array]:
-    """One of each, and again: x_train, y_train, x_valid and so on."""
-    return chain.from_iterable(zip(xs, ys, strict=True))

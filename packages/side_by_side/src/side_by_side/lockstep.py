@@ -21,7 +21,7 @@ from rich.console import Group
 from .checkpoint import Arrays
 from .data import Data
 from .history import Epoch
-from .tables import framed, table
+from .tables import UserError, framed, table
 from .train import Run, finished
 from .trainee import Settings, Trainee, hindrance
 from .trouble import diagnosis
@@ -143,9 +143,15 @@ def difference(arrays: Sequence[NDArray[Any]], expected: int = 0) -> float:
 
 
 def to_file(path: Path) -> OnStep:
-    """An on_step that writes a line of JSON a step, with the difference of every tensor."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("", encoding="utf-8")
+    """An on_step that writes a line of JSON a step, with the difference of every tensor.
+
+    Raises UserError when the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
 
     def write(step: int, loss: float, differences: Differences) -> None:
         told = {name: value if math.isfinite(value) else None for name, value in differences.items()}

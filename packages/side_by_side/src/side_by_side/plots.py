@@ -20,7 +20,7 @@ from .train import Run
 
 FORMATS = ("png", "svg")
 DPI = 150
-MOST_UNITS = 50
+MOST_UNITS = 100
 """Of the first layer, that are drawn."""
 MOST_LABELLED = 26
 """Classes, that are written out."""
@@ -97,49 +97,64 @@ def _drawn(width: float, height: float, rows: int = 1, columns: int = 1) -> Iter
 
 
 def losses(runs: Sequence[Run], data: Data) -> Figure:
-    """The loss curves on top of each other, the first ones drawn broadest, and how far each is from the first."""
-    first = runs[0]
-    with _drawn(9, 6.5, 2) as (figure, ((above,), (below,))):
+    """The loss curves on top of each other, the first ones drawn broadest, and how far each is from the first.
+
+    A run that went wrong leaves the picture at the top.
+    """
+    first = next((run for run in runs if run.problem is None), runs[0])
+    others = [(i, run) for i, run in enumerate(runs) if run is not first]
+    with _drawn(9, 6.5 if others else 4, 2 if others else 1) as (figure, axes):
+        above = axes[0, 0]
         above.plot(first.losses, color="0.85", lw=0.8, label="every batch")
         for i, run in enumerate(runs):
             middles = [epoch.step + (len(epoch.losses) - 1) / 2 for epoch in run.epochs]
             means = [sum(epoch.losses) / len(epoch.losses) for epoch in run.epochs]
-            above.plot(middles, means, label=run.implementation, **_stroke(i, len(runs)))
-        _log_scale(above, [loss for run in runs for loss in run.losses])
+            above.plot(middles, means, label=_label(run), **_stroke(i, len(runs)))
+        _log_scale(above, first.losses, [loss for run in runs for loss in run.losses])
         above.set(title=f"Loss on {data.name}: the mean of each epoch", ylabel="loss")
         above.legend(ncols=3)
-        differences: list[float] = []
-        for i, run in enumerate(runs[1:], 1):
-            pairs = zip(run.losses, first.losses, strict=False)
-            apart = [abs(a - b) / max(abs(a), abs(b)) if a != b else math.nan for a, b in pairs]
-            below.plot(apart, ".", ms=2.5, color=_color(i), label=run.implementation)
-            differences += apart
-        _log_scale(below, differences)
-        title = f"Relative difference from {first.implementation}, every batch (none where equal to the last bit)"
-        below.set(title=title, ylabel="difference", xlabel="step")
-        below.sharex(above)
-        above.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        if others:
+            _differences(axes[1, 0], first, others)
+            axes[1, 0].sharex(above)
+        axes[-1, 0].set_xlabel("step")
+        above.xaxis.set_major_locator(_whole_numbers())
     return figure
+
+
+def _differences(axis: Axes, first: Run, others: Sequence[tuple[int, Run]]) -> None:
+    """How far each loss is from that of the first run, batch by batch."""
+    found: list[float] = []
+    for i, run in others:
+        pairs = zip(run.losses, first.losses, strict=False)
+        apart = [abs(a - b) / max(abs(a), abs(b)) if a != b else math.nan for a, b in pairs]
+        axis.plot(apart, ".", ms=2.5, color=_color(i), label=run.implementation)
+        found += apart
+    _log_scale(axis, found)
+    if all(map(math.isnan, found)):
+        axis.text(0.5, 0.5, "all equal to the last bit", ha="center", transform=axis.transAxes)
+        axis.set_yticks([])
+    title = f"Relative difference from {first.implementation}, every batch (none where equal to the last bit)"
+    axis.set(title=title, ylabel="difference")
 
 
 def gradient_norms(runs: Sequence[Run]) -> Figure:
     """√Σg² of every parameter at the end of each epoch, a panel each, the implementations on top of each other."""
     names = list(dict.fromkeys(name for run in runs for epoch in run.epochs for name in epoch.grad_norms))
+    first = next((run for run in runs if run.problem is None), runs[0])
     columns = min(2, len(names))
     rows = math.ceil(len(names) / columns)
     with _drawn(4.5 * columns + 0.5, 2.6 * rows + 0.6, rows, columns) as (figure, axes):
         for axis, name in zip(axes.flat, names, strict=False):
-            for i, run in enumerate(runs):
-                epochs = [epoch for epoch in run.epochs if name in epoch.grad_norms]
-                norms = [epoch.grad_norms[name] for epoch in epochs]
-                numbers = [epoch.epoch + 1 for epoch in epochs]
-                axis.plot(numbers, norms, label=run.implementation, **_stroke(i, len(runs)))
-            _log_scale(axis, [epoch.grad_norms.get(name, 1.0) for run in runs for epoch in run.epochs])
-            axis.set(title=f"Gradient of {name}", xlabel="epoch", ylabel="√Σg²")
-            axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+            curves = [[epoch.grad_norms.get(name, math.nan) for epoch in run.epochs] for run in runs]
+            for i, (run, norms) in enumerate(zip(runs, curves, strict=True)):
+                axis.plot([epoch.epoch + 1 for epoch in run.epochs], norms, label=_label(run), **_stroke(i, len(runs)))
+            _log_scale(axis, curves[runs.index(first)], [norm for norms in curves for norm in norms])
+            axis.set(title=f"Gradient of {name}, last step of each epoch", xlabel="epoch", ylabel="√Σg²")
+            axis.set_xlim(left=0.5)
+            axis.xaxis.set_major_locator(_whole_numbers())
         for axis in axes.flat[len(names) :]:
             axis.set_visible(False)
-        figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+        figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
@@ -153,11 +168,11 @@ def first_weights(run: Run, image: tuple[int, int]) -> Figure:
     for i, unit in enumerate(units):
         top, left = i // columns * (height + 1), i % columns * (width + 1)
         tiles[top : top + height, left : left + width] = unit.reshape(image)
-    largest = float(np.abs(units).max()) or 1.0
+    strong = float(np.quantile(np.abs(units), 0.99)) or 1.0  # beyond it all look alike, or a few would pale the others
     with _drawn(columns * 0.85 + 1.4, rows * 0.85 + 0.5) as (figure, ((axis,),)):
         axis.set_axis_off()
-        drawn = axis.imshow(tiles, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest")
-        figure.colorbar(drawn, ax=axis, shrink=0.7, label="weight", pad=0.02)
+        drawn = axis.imshow(tiles, cmap="RdBu_r", vmin=-strong, vmax=strong, interpolation="nearest")
+        figure.colorbar(drawn, ax=axis, shrink=0.7, label="weight", pad=0.02, extend="both")
         shown = f"{len(units)} of {len(weights)} units" if len(units) < len(weights) else f"{len(units)} units"
         axis.set_title(f"First-layer weights, {run.implementation}: {shown}")
     return figure
@@ -216,9 +231,13 @@ def init_stacks(results: Mapping[str, Sequence[init.Layer]], name: str) -> Figur
                 vmax=1,
                 interpolation="nearest",
             )
-            sizes.set(xlabel="layer", ylim=(low, high))
+            ticks = MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]).tick_values(low, high)
+            decades = [tick for tick in ticks if low <= tick <= high]
+            sizes.set(xlabel="layer", ylim=(low, high), yticks=decades)
             for axis in (std, mean):
                 axis.set(xlim=(0.5, len(layers) + 0.5), yscale="log", ylim=(10.0**low, 10.0**high))
+                axis.set_yticks(np.power(10.0, decades))
+                axis.minorticks_off()
         for axis, label in zip(axes[:, 0], ("standard deviation", "|mean|", "log₁₀ |activation|"), strict=True):
             axis.set_ylabel(label)
         figure.colorbar(drawn, ax=axes[2, :], label="share of fullest bin", pad=0.01)
@@ -249,16 +268,30 @@ def _stroke(i: int, n: int) -> dict[str, Any]:
     return {"color": _color(i), "lw": width, "marker": "o", "ms": width + 1, "mew": 0}
 
 
-def _log_scale(axis: Axes, values: Sequence[float]) -> None:
-    """Logarithmic where there is anything to show on such an axis, and never narrower than a decade."""
+def _log_scale(axis: Axes, values: Sequence[float], others: Sequence[float] = ()) -> None:
+    """Logarithmic where there is anything to show on such an axis, and never narrower than a decade.
+
+    All `values` are in it, and of the others those that are not more than a thousand times as large or as small.
+    """
     shown = [value for value in values if value > 0 and math.isfinite(value)]
     if not shown:
         return
     axis.set_yscale("log")
     low, high = min(shown), max(shown)
+    near = [value for value in others if low / 1e3 <= value <= high * 1e3]
+    low, high = min([low, *near]), max([high, *near])
     if high < 10 * low:
         middle = math.sqrt(low) * math.sqrt(high)
-        axis.set_ylim(middle / 4, middle * 4)
+        low, high = middle / 4, middle * 4
+    axis.set_ylim(low / 1.5, high * 1.5)
+
+
+def _whole_numbers() -> MaxNLocator:
+    return MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10])
+
+
+def _label(run: Run) -> str:
+    return f"{run.implementation} (diverged)" if run.failed else run.implementation
 
 
 def _color(i: int) -> str:

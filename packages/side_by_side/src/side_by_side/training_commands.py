@@ -93,7 +93,7 @@ def train(
         from . import plots as pictures
 
         pictures.save_all(runs, found, out)
-        console().print(f"Pictures are in {out}.", style="dim")
+        console().print(f"Pictures are in {out}.", style="dim", soft_wrap=True)
     if any(run.stopped for run in runs):
         raise typer.Exit(INTERRUPTED)
 
@@ -219,7 +219,7 @@ def init(
         if out:
             plots.save_init(results, out / f"init-{name}", name)
     if out:
-        console().print(f"Pictures are in {out}.", style="dim")
+        console().print(f"Pictures are in {out}.", style="dim", soft_wrap=True)
 
 
 class Watch:

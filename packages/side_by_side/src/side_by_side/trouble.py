@@ -28,7 +28,7 @@ def likely_cause(losses: Sequence[float], settings: Settings, data: Data) -> tup
         return "numbers too large before the first step", "other weights to begin with, or smaller inputs"
     if settings.momentum >= 1:
         return f"momentum {settings.momentum:g} never forgets a step", "--momentum 0.9"
-    if settings.lr * settings.weight_decay >= 1:
+    if settings.lr * settings.weight_decay >= 1 > settings.lr:
         decay = f"lr {settings.lr:g} times weight decay {settings.weight_decay:g} is 1 or more"
         return f"{decay}, which throws the weights past zero", f"--weight-decay {_smaller(settings.weight_decay)}"
     if largest > LARGE_INPUT:
