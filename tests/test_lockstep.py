@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import fastai_module
 import numpy_impl
 import torch_manual
 from side_by_side.cli import app
@@ -137,6 +138,12 @@ def test_every_step_is_written_down_with_every_tensor(data, tmp_path):
     assert [line["step"] for line in lines] == [0, 1, 2, 3, 4]
     assert lines[-1]["differences"] == dict(found.last)
     assert all(line["differences"]["batch.x"] == 0 for line in lines)
+
+
+def test_in_a_terminal_no_package_draws_a_bar_of_its_own(data, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    lockstep({**PAIR, "fastai_module": fastai_module}, data, CALM, steps=2)
+    assert capsys.readouterr() == ("", "")
 
 
 def test_the_table_shows_every_tensor(data, capsys):

@@ -191,6 +191,7 @@ def test_the_others_go_on_and_the_exit_code_is_1(monkeypatch):
 def test_what_an_implementation_cannot_do_is_said_not_hidden(data):
     assert "float64 only" in train("pure_python", pure_python, data, replace(SHORT, dtype="float32")).problem
     assert "no cuda here" in train("pure_python", pure_python, data, replace(SHORT, device="cuda")).problem
+    assert "pure_python: not run: computes in float64 only" in cli("--dtype", "float32", "--epochs", "1").stdout
     part = other()
     del part.Model
     assert train("part", part, data, SHORT).problem == "not run: does not provide Model"

@@ -1,6 +1,7 @@
 """What came of training all side by side: the table, and what in it is not as it should be."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 from rich.console import Group
@@ -69,16 +70,19 @@ def agreement(runs: Sequence[Run]) -> str:
 def result_table(runs: Sequence[Run], data: Data, settings: Settings) -> Group:
     """A row an implementation: score, final loss, seconds, samples a second, distance from the others."""
     split = f"{len(data.x_train):,} to train on, {len(data.x_valid):,} to validate, {len(data.x_test):,} to test"
-    result = table("package", f"test {data.score}", "final loss", "seconds", "samples/s", "farthest from another curve")
+    result = table("package", f"test {data.score}", "final loss", "seconds", "samples/s", "divergence")
+    result.columns[0].no_wrap = True
     for run in runs:
         result.add_row(run.implementation, *_figures(run, runs, data, settings))
     title = f"{'-'.join(map(str, settings.sizes))} on {data.name}, {split}"
-    return framed(title, result, str(settings))
+    notes = [f"{run.implementation}: {run.problem}" for run in runs if run.problem and not (run.failed or run.stopped)]
+    divergence = "Divergence: the largest relative difference of the loss curve from any other."
+    return framed(title, result, str(settings), divergence, *notes)
 
 
 def _figures(run: Run, runs: Sequence[Run], data: Data, settings: Settings) -> Iterable[str]:
     if run.problem:
-        return [NOT_PROVIDED] * 4 + [run.problem.partition(";")[0]]
+        return [NOT_PROVIDED] * 4 + [re.split("[:;]", run.problem)[0]]
     distance = farthest(run, runs)
     samples = settings.epochs * len(data.x_train)
     return (

@@ -10,7 +10,8 @@ from types import FrameType, ModuleType
 from typing import Annotated, ParamSpec, TypeVar
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from shared_specs import registry
 
@@ -81,13 +82,13 @@ def progress() -> Iterator[Progress]:
     """A progress bar on stderr that leaves nothing behind; none where nobody watches."""
     err = console(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
+        TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+        BarColumn(max(6, min(40, err.width - 80))),
         TaskProgressColumn(),
-        TimeElapsedColumn(),
         TextColumn("left"),
+        TimeRemainingColumn(compact=True),
     )
-    with Progress(*columns, TimeRemainingColumn(), console=err, transient=True, disable=not err.is_terminal) as bar:
+    with Progress(*columns, console=err, transient=True, expand=True, disable=not err.is_terminal) as bar:
         yield bar
 
 

@@ -143,7 +143,8 @@ class Trainee:
 
     def take_step(self, x: Any, target: Any) -> float:
         """One step of the implementation's own `fit` on one batch; its loss, taken before."""
-        losses = self.net.fit(self.model, [(x, target)], Observed(self.optimizer, self._keep_gradients, 1), 1)
+        observed = Observed(self.optimizer, self._keep_gradients, 1)
+        losses = self.net.fit(self.model, [(x, target)], observed, 1, lambda step, loss: None)  # or fastai draws a bar
         self.step += 1
         return float(losses[0])
 

@@ -159,13 +159,14 @@ def run_lockstep(
     write = lockstep.to_file(out / lockstep.FILE) if out else None
     with progress() as bar:
         task = bar.add_task("lockstep", total=total)
+        above = bar.console if show.is_terminal and bar.console.is_terminal else show  # a bar makes room for its own
 
         def report(step: int, loss: float, differences: lockstep.Differences) -> None:
             tensor = max(differences, key=lambda name: differences[name])
             line = f"step {step:,}: loss {loss:.4f}, largest difference {differences[tensor]:.1e} in {tensor}"
             bar.update(task, completed=step + 1, description=line)
             if step % (every or total // settings.epochs) == 0:
-                show.print(line)
+                above.print(line)
             if write:
                 write(step, loss, differences)
 
@@ -239,13 +240,13 @@ class Watch:
             return
         began, at = self.before
         speed = (step + 1 - at) * self.batch_size / (now - began) if now > began else 0
-        told = f"{self.name}  loss {loss:.4f}  {self.score}{speed:,.0f} samples/s"
+        told = f"{self.name}  loss {loss:.4f}  {self.score}{speed:,.0f}/s"
         self.bar.update(self.task, completed=step + 1, description=told)
         self.due, self.before = now + 0.1, (now, step + 1)
 
     def epoch(self, trainee: "Trainee", epoch: "Epoch") -> None:
         """After every epoch."""
-        self.score = f"validation {trainee.data.score} {epoch.validation:.4f}  "
+        self.score = f"{trainee.data.score} {epoch.validation:.4f}  "
         self.before = (time.monotonic(), epoch.end)
 
 
