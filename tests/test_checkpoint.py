@@ -29,7 +29,7 @@ from side_by_side.trainee import Settings, Trainee
 
 NAMES = registry.implementations()
 SHORT = Settings((64, 12, 10), epochs=3, batch_size=48, lr=0.1)
-LONG = Settings((64, 200, 10), epochs=40, batch_size=40, lr=0.01)
+LONG = Settings((64, 200, 10), epochs=80, batch_size=40, lr=0.01)
 SIZES = {"0.weight": (12, 64), "0.bias": (12,), "2.weight": (10, 12), "2.bias": (10,)}
 
 
@@ -168,8 +168,8 @@ def test_history_after_the_last_checkpoint_is_forgotten(data, tmp_path):
     old = (tmp_path / checkpoint.RESUME).read_bytes()
     train("a", net, data, SHORT, out=tmp_path, resume=True)
     (tmp_path / checkpoint.RESUME).write_bytes(old)
-    with (tmp_path / history.FILE).open("a") as file:
-        file.write('{"epoch": 3, "st')
+    with (tmp_path / history.FILE).open("ab") as file:
+        file.write(b'{"epoch": 3, "st\xff\0')
     assert train("a", net, data, SHORT, out=tmp_path, resume=True).losses == whole_run("numpy_impl", data, SHORT).losses
     lines = (tmp_path / history.FILE).read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == [0, 1, 2]
@@ -207,11 +207,14 @@ def test_a_run_that_is_killed_50_times_ends_bit_for_bit_as_if_never_stopped(data
     rng, kills, ended, steps = random.Random(0), 0, 0, 0
     while kills < 50 or not ended:
         out = tmp_path / f"killed{ended}"
-        child = _training(data, out)
+        child, trains = _training(data, out)
         if kills < 50:
-            time.sleep(rng.uniform(0, 3 * an_epoch))
+            if rng.random() < 0.8:
+                os.read(trains, 1)  # wait for its first step; the other times it is hit while it begins
+            time.sleep(rng.uniform(0, 2.5 * an_epoch))
             os.kill(child, signal.SIGKILL)
         how = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        os.close(trains)
         assert how in (0, -signal.SIGKILL), "it could not go on"
         kills += how != 0
         if steps or (out / checkpoint.RESUME).exists():
@@ -229,27 +232,34 @@ def test_a_run_that_is_killed_50_times_ends_bit_for_bit_as_if_never_stopped(data
 
 
 def _training(data, out):
-    """A process that trains, or goes on; a fork, because a new interpreter takes longer than the whole run."""
+    """A process that trains, or goes on, and a pipe that tells of its steps.
+
+    It is a fork, because a new interpreter takes longer than the whole run.
+    """
+    trains, steps = os.pipe()
     child = os.fork()
     if child:
-        return child
+        os.close(steps)
+        return child, trains
     try:
-        train("a", registry.load("numpy_impl"), data, LONG, out=out, resume=True)
+        told = {"out": out, "resume": True, "on_batch": lambda step, loss: os.write(steps, b".")}
+        train("a", registry.load("numpy_impl"), data, LONG, **told)
     except BaseException:
         traceback.print_exc()
         os._exit(1)
     os._exit(0)
 
 
-def test_a_failed_write_leaves_the_old_one(saved, tmp_path, monkeypatch):
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_failed_write_leaves_the_old_one(saved, tmp_path, monkeypatch, call):
     path = tmp_path / checkpoint.MODEL
     weights = checkpoint.load_weights(saved / "numpy_impl" / checkpoint.MODEL)
     checkpoint.save_weights(path, weights)
 
-    def full(_):
+    def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, call, full)
     with pytest.raises(UserError, match="cannot be written: No space left on device"):
         checkpoint.save_weights(path, {name: values + 1 for name, values in weights.items()})
     assert same(checkpoint.load_weights(path), weights)

@@ -67,7 +67,7 @@ def read(path: Path, steps: int) -> list[Epoch]:
     Raises UserError when lines about some of them are missing or cannot be read.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines() if steps else []
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if steps else []
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     epochs: list[Epoch] = []

@@ -3,6 +3,7 @@
 import csv
 import math
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,11 @@ def read_npz(path: Path) -> tuple[NDArray[Any], ...]:
                 raise UserError(f"{path}: a single array, expected an NPZ file with x and y")
             if missing := [name for name in ("x", "y") if name not in file]:
                 raise UserError(f"{path}: no {' and no '.join(missing)} among {', '.join(file) or 'no arrays'}")
-            names = ("x", "y", "x_test", "y_test") if {"x_test", "y_test"} <= set(file) else ("x", "y")
-            return tuple(file[name] for name in names)
-    except (OSError, EOFError, zipfile.BadZipFile, ValueError) as error:
+            test = [name for name in ("x_test", "y_test") if name in file]
+            if len(test) == 1:
+                raise UserError(f"{path}: {test[0]} alone, expected both x_test and y_test, or neither")
+            return tuple(file[name] for name in ("x", "y", *test))
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, ValueError) as error:
         if "allow_pickle" in str(error):
             raise UserError(f"{path}: holds pickled Python objects, which are never loaded; save numbers") from error
         raise UserError(f"{path}: cannot be read as NPZ: {error}") from error
@@ -76,8 +79,10 @@ def checked(path: Path | str, x: NDArray[Any], y: NDArray[Any], task: str | None
             raise UserError(f"{path}: {name}{place} is {array[tuple(place)]}, expected finite numbers")
     if x.ndim < 2 or 0 in x.shape:
         raise UserError(f"{path}: x has shape {x.shape}, expected (samples, numbers a sample)")
-    if len(x) != len(np.atleast_1d(y)):
-        raise UserError(f"{path}: {len(x):,} samples but {len(np.atleast_1d(y)):,} targets, expected as many")
+    if y.ndim < 1 or 0 in y.shape[1:]:
+        raise UserError(f"{path}: y has shape {y.shape}, expected (samples,) or (samples, numbers a target)")
+    if len(x) != len(y):
+        raise UserError(f"{path}: {len(x):,} samples but {len(y):,} targets, expected as many")
     x = x.reshape(len(x), -1).astype("float64")
     if task == "numbers" or (task is None and y.dtype.kind == "f"):
         return x, y.reshape(len(y), -1).astype("float64")
