@@ -24,7 +24,7 @@ from side_by_side.trainee import Settings, Trainee, start
 from side_by_side.trouble import diagnosis
 
 NAMES = registry.implementations()
-SHORT = Settings(epochs=2)
+SHORT = Settings((64, 16, 10), epochs=2)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ GZIP = b"\x1f\x8b"
 
 
 def folder(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Images (n, height, width) and labels (n,) to train on, then those held out, all of bytes.
+    """Images (n, height, width) and labels (n,) to train on, then those to test with, all of bytes.
 
     Raises UserError for a file that is missing or wrong in itself, and for images and labels that do not belong
     together.
