@@ -77,7 +77,7 @@ def test_diabetes_and_the_tripler_are_learned_as_well_by_all():
 
 def test_mnist_has_the_settings_of_the_lesson():
     mnist = Data("mnist", *[np.zeros((4, 784)), np.zeros(4, int)] * 3, n_classes=10, image=(28, 28))
-    expected = Settings((784, 50, 10), epochs=5, batch_size=50, lr=0.5, momentum=0.0)
+    expected = Settings((784, 50, 10), epochs=5, batch_size=50, lr=0.5, momentum=0.0, weight_decay=0.0)
     assert recommended(mnist) == recommended(replace(mnist, name="fashion-mnist")) == expected
 
 

@@ -49,7 +49,7 @@ def train(
     batch_size: Annotated[int | None, typer.Option(min=1, help="[default: suits the data]")] = None,
     lr: Annotated[float | None, typer.Option(min=0, help="[default: suits the data]")] = None,
     momentum: Annotated[float | None, typer.Option(min=0, help="[default: suits the data]")] = None,
-    weight_decay: Annotated[float | None, typer.Option(min=0, help="[default: 0]")] = None,
+    weight_decay: Annotated[float | None, typer.Option(min=0, help="[default: suits the data]")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides the split, the start and the order of the batches.")] = 0,
     dtype: Dtype = "float64",
     device: Annotated[str, typer.Option(help="cpu, cuda, …")] = "cpu",
