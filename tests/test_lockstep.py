@@ -37,7 +37,7 @@ def test_all_five_stay_within_1e9_for_1000_steps_on_digits(together):
     found, heard = together
     assert len(found.runs) == 5
     assert found.broken is None
-    assert found.steps == len(heard) == 1000
+    assert found.steps == len(heard) == 1125
     assert 0 < max(value for told in heard for value in told.values()) < 1e-9
     parameters = {"0.weight", "0.bias", "2.weight", "2.bias"}
     grads = {f"{name}.grad" for name in parameters}
@@ -112,15 +112,15 @@ def test_in_float32_rounding_may_grow_late_but_not_early_and_batches_stay_exact(
             return super().__iter__()
 
     slipped = lockstep({**PAIR, "slipped": other(Batches=Slipped)}, data, settings)
-    assert (slipped.broken.step, slipped.broken.tensor) == (79, "batch.x")
+    assert (slipped.broken.step, slipped.broken.tensor) == (90, "batch.x")
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_it_stops_where_no_loss_is_a_number_and_says_why(data):
-    wild = replace(CALM, lr=1e4)
+    wild = replace(CALM, lr=1e4, weight_decay=1.0)
     found = lockstep(PAIR, data, wild)
     assert found.broken is None
-    assert found.steps < 160
+    assert found.steps < 180
     assert [line.partition(": the loss is ")[0] for line in problems(found, wild)] == [
         f"{name}: diverged at step {found.steps - 1}" for name in PAIR
     ]

@@ -74,7 +74,7 @@ def test_curves_on_top_of_each_other_are_drawn_ever_thinner(runs, data):
 
 
 def test_a_run_that_diverged_does_not_flatten_the_others(runs, data):
-    wild = train("wild", numpy_impl, data, Settings(lr=1e4))
+    wild = train("wild", numpy_impl, data, Settings(lr=1e4, weight_decay=1.0))
     assert max(loss for loss in wild.losses if math.isfinite(loss)) > 1e100
     above, _ = plots.losses([wild, *runs], data).axes
     assert above.get_ylim()[1] < 1e6
@@ -95,14 +95,14 @@ def test_gradient_norms_has_a_panel_a_parameter(runs):
 
 def test_first_weights_are_tiled_unit_by_unit(runs):
     image = plots.first_weights(runs[0], (8, 8)).axes[0].get_images()[0].get_array()
-    assert image.shape == (8 * 9 - 1, 10 * 9 - 1)
+    assert image.shape == (5 * 9 - 1, 10 * 9 - 1)
     assert np.array_equal(image[9:17, 18:26], runs[0].weights["0.weight"][12].reshape(8, 8))
 
 
 def test_confusion_counts_every_sample_of_the_test_part(runs, data):
     counts = plots.confusion_matrix(runs[0], data)
-    assert counts.sum() == 360
-    assert np.trace(counts) / 360 == pytest.approx(runs[0].score)
+    assert counts.sum() == 180
+    assert np.trace(counts) / 180 == pytest.approx(runs[0].score)
     assert np.array_equal(counts.sum(axis=1), np.bincount(data.y_test))
 
 

@@ -15,7 +15,7 @@ from .tables import UserError, choose
 Array = NDArray[Any]
 Parts = tuple[Array, Array, Array, Array, Array, Array]
 
-VALIDATION, TEST = 0.1, 0.2
+HELD_OUT = 0.2  # half of it to validate, half to test
 FEWEST = 20  # samples that are worth a split
 EMBEDDED = ("digits", "diabetes", "tripler")
 NAMES = (*EMBEDDED, *download.SOURCES)
@@ -157,7 +157,7 @@ def from_arrays(name: str, x: Array, y: Array, *test: Array, seed: int = 0, task
         x_test, y_test = own.checked(f"{name}, test part", test[0], test[1], task or _task(y))
         if x_test.shape[1] != x.shape[1] or y_test.shape[1:] != y.shape[1:]:
             raise UserError(f"{name}: test samples of {x_test.shape[1]} numbers, expected {x.shape[1]} as in x")
-        parts = (*hold_out(x, y, VALIDATION, seed), x_test, y_test)
+        parts = (*hold_out(x, y, HELD_OUT / 2, seed), x_test, y_test)
     else:
         parts = split(x, y, seed)
     x, y, x_valid, y_valid, x_test, y_test = parts
@@ -172,9 +172,9 @@ def from_arrays(name: str, x: Array, y: Array, *test: Array, seed: int = 0, task
 
 
 def split(x: Array, y: Array, seed: int) -> Parts:
-    """x_train, y_train, x_valid, y_valid, x_test, y_test: seven tenths, one tenth and two tenths, by the seed."""
-    x, y, x_test, y_test = hold_out(x, y, TEST, seed)
-    return (*hold_out(x, y, VALIDATION / (1 - TEST), seed), x_test, y_test)
+    """x_train, y_train, x_valid, y_valid, x_test, y_test: eight tenths, one tenth and one tenth, by the seed."""
+    x, y, x_held_out, y_held_out = hold_out(x, y, HELD_OUT, seed)
+    return (x, y, *hold_out(x_held_out, y_held_out, 1 / 2, seed))
 
 
 def hold_out(x: Array, y: Array, part: float, seed: int) -> tuple[Array, Array, Array, Array]:

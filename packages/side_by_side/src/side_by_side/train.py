@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -62,16 +62,13 @@ class Stopped(Exception):
 
 def recommended(data: Data) -> Settings:
     """Settings that suit the data: found by trial for what comes with the tool, cautious ones for anything else."""
-    plain = Settings(momentum=0.0, weight_decay=0.0)
     known = {
         "digits": Settings(),
         "diabetes": Settings((10, 16, 1), epochs=30, lr=0.005, weight_decay=0.1),
-        "tripler": replace(plain, sizes=(1, 1), epochs=10, lr=0.1),
-        **dict.fromkeys(
-            ("mnist", "fashion-mnist"), replace(plain, sizes=(784, 50, 10), epochs=5, batch_size=50, lr=0.5)
-        ),
+        "tripler": Settings((1, 1), epochs=10, lr=0.1, momentum=0.0),
+        **dict.fromkeys(("mnist", "fashion-mnist"), Settings((784, 50, 10), 5, batch_size=50, lr=0.5, momentum=0.0)),
     }
-    own = Settings((data.n_in, 50, data.n_out), 30, lr=0.05 if data.n_classes else 0.01, weight_decay=0.0)
+    own = Settings((data.n_in, 50, data.n_out), 30, lr=0.05 if data.n_classes else 0.01)
     return known.get(data.name, own)
 
 

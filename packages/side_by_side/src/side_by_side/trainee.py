@@ -31,19 +31,19 @@ OnBatch = Callable[[int, float], object]
 class Settings:
     """How to train.
 
-    The defaults are for digits. What seed 0 leaves beside its test part was split anew by 24 seeds, into 1,257 to train
-    on and 180 to validate; numpy_impl tried widths of 50 to 200, batches of 16 to 64, rates of 0.02 to 0.5 with and
-    without momentum, and weight decays up to 1e-3. These had the best mean accuracy on validation, 98.1 %, which no
-    longer changes between 20 and 30 epochs. Fifty units were chosen first, with 98.0 %, but had 96.7 % in the test with
-    seed 0, below the 97 % that is promised; only then were wider nets tried, again on validation alone.
+    The defaults are for digits. What seed 0 leaves beside its test part was split anew by 24 seeds, into 1,437 to train
+    on and 180 to validate; numpy_impl tried batches of 16 to 64, rates of 0.05 to 1 with and without momentum, and
+    weight decays up to 3e-4. These had the best mean accuracy on validation, 97.6 %, of settings that lie close
+    together, and 20 epochs or 30 are as good as 25. A test part of 180 samples leaves much to chance: over the seeds 0
+    to 11 its accuracy is 97.8 % on average, 95 % at the lowest, and at least 97 % in ten of them.
     """
 
-    sizes: tuple[int, ...] = (64, 80, 10)
+    sizes: tuple[int, ...] = (64, 50, 10)
     epochs: int = 25
     batch_size: int = 32
     lr: float = 0.2
     momentum: float = 0.9
-    weight_decay: float = 1e-4
+    weight_decay: float = 0.0
     seed: int = 0
     dtype: str = "float64"
     device: str = "cpu"
