@@ -83,7 +83,7 @@ class Mode:
 
 MODES = {
     "quick": Mode("quick", 0.03, 3, 2, 0.01, 0.05, 90, sweep_step=3, largest=1e7),
-    "default": Mode("default", 0.06, 3, 6, 0.02, 1.0, 225),
+    "default": Mode("default", 0.06, 3, 6, 0.02, 1.0, 230),
     "full": Mode("full", 0.25, 5, 6, 0.08, 4.0, 1600),
 }
 

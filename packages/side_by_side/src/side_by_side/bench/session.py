@@ -18,7 +18,7 @@ from .processes import Process, ask, scratch
 from .results import INTERRUPTED, Document, Entry, Run, summary
 from .statistics import MARGIN, Interval, median_interval
 
-IMPORTS = 5.0  # seconds that a process takes to load all libraries, about
+IMPORTS = 4.0  # seconds that a process takes to load all libraries, about
 OVERHEAD = 0.15  # seconds a cell: preparing and checking it
 
 LONG = 5.0  # seconds of all pairs of a cell, from which on it may be left out

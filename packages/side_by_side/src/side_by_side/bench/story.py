@@ -191,7 +191,9 @@ def _of_epochs(run: Run) -> Iterator[str]:
         costs = [
             f"{times:.2f} in {entry.cell.implementation}"
             for entry in run.shown()
-            if entry.cell.work == "epoch" and entry.cell.section == (dtype, device, threads)
+            if entry.cell.work == "epoch"
+            and entry.cell.section == (dtype, device, threads)
+            and run.implementations[entry.cell.implementation]["kind"] == "implementation"
             if (times := _over_bare_steps(run, entry)) is not None
         ]
         if costs:

@@ -19,8 +19,8 @@ SHORT = ("fastbook", "2nd ed.", "fast.ai")
 LEGEND = (
     "Time: median of a call ± half its 95 % interval. × is the time in parts of numpy_impl's, by interleaved pairs:",
     f"▲ faster, ▼ slower, = a tie within ±2 %, ? the interval crosses that margin. ~ noisy: time by ±{NOISY_TIME:.0%}",
-    f"or ratio by ±{NOISY_RATIO:.0%}. %: share of the limit, the bare matrix products in the same library. u: largest",
-    "error in units in the last place. Net sizes: batch, widths. – is not provided.",
+    f"or ratio by ±{NOISY_RATIO:.0%}. %: share of the limit, the bare matrix products in the same library; more",
+    "than 100 % is noise. u: largest error in units in the last place. Net sizes: batch, widths. – is not provided.",
 )
 
 
