@@ -161,8 +161,8 @@ class Slow:
 
     name, kind = "slow", "implementation"
 
-    def __init__(self, seconds_a_sample, monkeypatch):
-        self.seconds, self.now, self.tried = seconds_a_sample, 0.0, []
+    def __init__(self, seconds_a_sample, monkeypatch, seconds_a_call=0.0):
+        self.seconds, self.once, self.now, self.tried = seconds_a_sample, seconds_a_call, 0.0, []
         monkeypatch.setattr(budget.time, "perf_counter", lambda: self.now)
         monkeypatch.setattr(budget, "_pace", {})
 
@@ -171,7 +171,7 @@ class Slow:
         self.tried.append(workload.units)
 
         def run():
-            self.now += self.seconds * workload.units
+            self.now += self.once + self.seconds * workload.units
 
         return Job(run, lambda result: {})
 
@@ -183,10 +183,20 @@ def test_a_call_is_predicted_from_few_samples_and_tried_no_longer_than_needed(mo
     workload = next(row for row in rows() if row.size.startswith("1024"))
     slow = Slow(0.1, monkeypatch)
     assert budget.predict(slow, workload, "float64", "cpu", 1.0) == pytest.approx(102.4)
-    assert slow.tried == [1, 8]
+    assert slow.tried == [1, 8, 32]
     fast = Slow(1e-4, monkeypatch)
     assert budget.predict(fast, workload, "float64", "cpu", 1.0) <= 1.0
     assert fast.tried == [1]
+
+
+def test_what_a_call_costs_whatever_the_samples_is_not_predicted_for_each_of_them(monkeypatch):
+    workload = next(row for row in rows() if row.size.startswith("1024"))
+    slow = Slow(0.1, monkeypatch, seconds_a_call=1.2)
+    assert budget.predict(slow, workload, "float64", "cpu", 1.0) == pytest.approx(1.2 + 102.4)
+    assert slow.tried == [1, 4]
+    slower = Slow(0.1, monkeypatch, seconds_a_call=3)
+    assert budget.predict(slower, workload, "float64", "cpu", 1.0) == pytest.approx(3.1 * 1024)
+    assert slower.tried == [1]
 
 
 def test_other_work_at_the_same_size_is_predicted_from_its_pace(monkeypatch):

@@ -8,6 +8,8 @@ from shared_specs.workloads.contenders import Job
 SLOWEST = 30e-6  # seconds a multiply-add, in plain Python with every number a node of a graph
 ENOUGH = 0.5  # seconds of calls from which on no other is needed: long enough to outlast a hiccup of the machine
 GROWTH = 8
+MORE = 4  # times as many samples, to see what each of them costs
+PATIENCE = 2.0  # seconds of a call that is tried again with more samples
 
 CLEARLY = 3  # times the budget, or a third of it: then the pace of other work is enough to tell
 
@@ -19,7 +21,8 @@ def predict(who: Contender, workload: Workload, dtype: str, device: str, budget:
     """Seconds that a call would take, not more than that; 0.0 where it cannot exceed the budget.
 
     If other work at that size has been timed, its pace is taken. Else one sample is timed, then 8, 64, …, as long as
-    the next call is within the budget, or until the whole is.
+    the next call is within the budget, or until the whole is. Some more samples then tell what each of them costs, and
+    what is spent once whatever their number, such as the step of the weights.
     """
     if workload.multiply_adds * SLOWEST <= budget:
         return 0.0
@@ -50,9 +53,19 @@ def _probed(who: Contender, workload: Workload, dtype: str, device: str, budget:
         if predicted <= budget:
             return predicted
         if taken * GROWTH > budget:
-            break
+            return _extrapolated(who, workload, dtype, device, units, taken)
         units *= GROWTH
     return predicted
+
+
+def _extrapolated(who: Contender, workload: Workload, dtype: str, device: str, units: int, taken: float) -> float:
+    """Seconds of the whole, on the line through two calls; in proportion where a second one would take long."""
+    more = min(MORE * units, workload.units)
+    if taken <= PATIENCE and more > units:
+        each = (_seconds(who, who.prepare(workload.at(more), dtype, device), device) - taken) / (more - units)
+        if each > 0:
+            return taken + each * (workload.units - units)
+    return taken * workload.units / units
 
 
 def _seconds(who: Contender, job: Job, device: str) -> float:
