@@ -51,7 +51,9 @@ def speed_table(run: Run, section: Section) -> RenderableType:
     """A row a workload, a column an implementation."""
     names = run.of_kind("implementation", "peer")
     names = [name for name in names if any(entry_at(run, row, section.section, name) for row in section.rows)]
-    result = table("", *names)
+    result = table("", *(name.removeprefix("peer:") for name in names))
+    for column in result.columns:
+        column.overflow = "fold"  # rather than leave out the end of a name or a number
     brief = section.group == "sweep of widths"
     for row in section.rows:
         entries = [entry_at(run, row, section.section, name) for name in names]
