@@ -45,11 +45,13 @@ def train(
     target: Annotated[str | None, typer.Option(help="The CSV column to predict. [default: the last]")] = None,
     task: Annotated[str | None, typer.Option(help="classes or numbers. [default: by the targets]")] = None,
     sizes: Sizes = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="[default: suits the data]")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="[default: suits the data]")] = None,
-    lr: Annotated[float | None, typer.Option(min=0, help="[default: suits the data]")] = None,
-    momentum: Annotated[float | None, typer.Option(min=0, help="[default: suits the data]")] = None,
-    weight_decay: Annotated[float | None, typer.Option(min=0, help="[default: suits the data]")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Times through the data. [default: suits the data]")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Samples a step. [default: suits the data]")] = None,
+    lr: Annotated[float | None, typer.Option(min=0, help="Learning rate. [default: suits the data]")] = None,
+    momentum: Annotated[
+        float | None, typer.Option(min=0, help="Part of the last move that is kept. [default: suits the data]")
+    ] = None,
+    weight_decay: Annotated[float | None, typer.Option(min=0, help="Pull towards 0. [default: suits the data]")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides the split, the start and the order of the batches.")] = 0,
     dtype: Dtype = "float64",
     device: Annotated[str, typer.Option(help="cpu, cuda, …")] = "cpu",
@@ -58,8 +60,13 @@ def train(
     weights: Annotated[Path | None, typer.Option(help="Begin with those of this safetensors file.")] = None,
     plots: Annotated[bool, typer.Option("--plots", help="Draw what was learned, as PNG and SVG.")] = False,
     lockstep: Annotated[bool, typer.Option("--lockstep", help="All at once, compared after every step.")] = False,
-    tolerance: Annotated[float | None, typer.Option(min=0, help="Of --lockstep; relative.")] = None,
-    every: Annotated[int | None, typer.Option(min=1, help="Steps a line of --lockstep. [default: an epoch]")] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(min=0, help="Relative difference at which --lockstep stops. [default: 1e-9; float32: 1e-3]"),
+    ] = None,
+    every: Annotated[
+        int | None, typer.Option(min=1, help="--lockstep prints a line after so many steps. [default: an epoch]")
+    ] = None,
 ) -> None:
     """Train all on the same data from the same start; exit 1 where one goes its own way."""
     single_thread()
