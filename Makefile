@@ -35,4 +35,5 @@ diff: .venv/ready ## two implementations side by side; A=torch_manual B=torch_au
 clean: ## remove what was set up
 	rm -rf .venv .tox results runs
 .venv/ready: constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here: install Python 3.11, or name it, make PYTHON=…"; exit 1; }
 	@$(PYTHON) -m venv .venv && .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt tox && touch $@
