@@ -288,6 +288,15 @@ def test_an_aa_check_with_a_difference_says_so(document):
     assert aa_check(part(run, "sweep")) == "A/A check: not run."
 
 
+def test_nobody_is_said_to_be_faster_than_the_limit(document):
+    """numpy_impl has 80 % of it, and torch_manual, by noise, 120 %."""
+    [run] = document.runs
+    limit = Cell(*STEP, *PLACE, "limit:torch")
+    run.entries[limit] = Entry(limit, "timed", time=about(2.4e-4), ratio=about(2.4))
+    said = " ".join(sentences(run))
+    assert "Closest to its limit: numpy_impl reaches 80% of numpy's bare matrix products" in said
+
+
 def test_an_epoch_is_told_in_parts_of_its_bare_steps(document):
     """By the ratios to the baseline, not by the times of two moments: 2.4 · 11 ms / (2 · 10 ms)."""
     said = " ".join(sentences(document.runs[0]))

@@ -217,7 +217,7 @@ def _extremes(run: Run) -> Iterator[str]:
     ]
     limits = [(entry, run.limit(entry)) for entry in steps if not entry.noisy]
     quiet = [entry for entry, limit in limits if limit and not limit.noisy]
-    shares = [(share, entry) for entry in quiet if (share := run.share(entry)) is not None]
+    shares = [(share, entry) for entry in quiet if (share := run.share(entry)) is not None and share <= 1]
     if shares:
         share, entry = max(shares, key=lambda pair: pair[0])
         limit = run.implementations[entry.cell.implementation]["limit"].removeprefix("limit:")
