@@ -165,6 +165,7 @@ class Slow:
         self.seconds, self.once, self.now, self.tried = seconds_a_sample, seconds_a_call, 0.0, []
         monkeypatch.setattr(budget.time, "perf_counter", lambda: self.now)
         monkeypatch.setattr(budget, "_pace", {})
+        monkeypatch.setattr(budget, "_best", {})
 
     def prepare(self, workload, dtype, device):
         """Work that moves the test's clock."""
@@ -208,6 +209,16 @@ def test_other_work_at_the_same_size_is_predicted_from_its_pace(monkeypatch):
         predicted * step.multiply_adds / forward.multiply_adds
     )
     assert slow.tried == tried
+
+
+def test_a_call_that_is_far_too_long_even_at_the_best_pace_is_not_tried(monkeypatch):
+    slow = Slow(0.1, monkeypatch)
+    small, _, middle, _, large = (row for row in rows() if row.work == "train step")
+    budget.remember(slow, small, "float64", "cpu", small.multiply_adds * 9e-9)
+    budget.remember(slow, middle, "float64", "cpu", middle.multiply_adds * 2e-9)
+    assert budget.predict(slow, large, "float64", "cpu", 1.0) == pytest.approx(large.multiply_adds * 2e-9)
+    assert budget.predict(slow, large, "float64", "cpu", 10.0) == pytest.approx(102.4)
+    assert slow.tried
 
 
 def test_one_rung_says_nothing_about_another(monkeypatch):

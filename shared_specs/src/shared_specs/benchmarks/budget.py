@@ -15,12 +15,15 @@ CLEARLY = 3  # times the budget, or a third of it: then the pace of other work i
 
 _pace: dict[tuple[str, ...], float] = {}
 """Seconds a multiply-add of other work at the same size."""
+_best: dict[tuple[str, ...], float] = {}
+"""Seconds a multiply-add of the same work, at the size where it is fastest."""
 
 
 def predict(who: Contender, workload: Workload, dtype: str, device: str, budget: float) -> float:
     """Seconds that a call would take, not more than that; 0.0 where it cannot exceed the budget.
 
-    If other work at that size has been timed, its pace is taken. Else one sample is timed, then 8, 64, …, as long as
+    If other work at that size has been timed, its pace is taken, or that of the same work at the size where it is
+    fastest, if even so the call is far too long. Else one sample is timed, then 8, 64, …, as long as
     the next call is within the budget, or until the whole is. Some more samples then tell what each of them costs, and
     what is spent once whatever their number, such as the step of the weights.
     """
@@ -29,7 +32,9 @@ def predict(who: Contender, workload: Workload, dtype: str, device: str, budget:
     predicted = _pace.get(_key(who, workload, dtype, device), 0.0) * workload.multiply_adds
     if predicted and not budget / CLEARLY < predicted < budget * CLEARLY:
         return predicted
-    predicted = _probed(who, workload, dtype, device, budget)
+    at_best = _best.get(_same_work(who, workload, dtype, device), 0.0) * workload.multiply_adds
+    far_too_long = at_best > budget * CLEARLY
+    predicted = at_best if far_too_long else _probed(who, workload, dtype, device, budget)
     if predicted > budget:
         remember(who, workload, dtype, device, predicted)
     return predicted
@@ -37,7 +42,13 @@ def predict(who: Contender, workload: Workload, dtype: str, device: str, budget:
 
 def remember(who: Contender, workload: Workload, dtype: str, device: str, seconds: float) -> None:
     """How long a call took, or is said to take: the next work at this size need not be tried on fewer samples."""
-    _pace[_key(who, workload, dtype, device)] = seconds / workload.multiply_adds
+    pace, work = seconds / workload.multiply_adds, _same_work(who, workload, dtype, device)
+    _pace[_key(who, workload, dtype, device)] = pace
+    _best[work] = min(pace, _best.get(work, pace))
+
+
+def _same_work(who: Contender, workload: Workload, dtype: str, device: str) -> tuple[str, ...]:
+    return who.name, workload.work, workload.rung, dtype, device
 
 
 def _key(who: Contender, workload: Workload, dtype: str, device: str) -> tuple[str, ...]:
