@@ -214,11 +214,13 @@ def test_other_work_at_the_same_size_is_predicted_from_its_pace(monkeypatch):
 def test_a_call_that_is_far_too_long_even_at_the_best_pace_is_not_tried(monkeypatch):
     slow = Slow(0.1, monkeypatch)
     small, _, middle, _, large = (row for row in rows() if row.work == "train step")
-    budget.remember(slow, small, "float64", "cpu", small.multiply_adds * 9e-9)
+    budget.remember(slow, small, "float64", "cpu", seconds=1.0)
+    assert budget.predict(slow, middle, "float64", "cpu", 100.0) <= 100, "88 multiply-adds tell nothing of millions"
     budget.remember(slow, middle, "float64", "cpu", middle.multiply_adds * 2e-9)
+    tried = list(slow.tried)
     assert budget.predict(slow, large, "float64", "cpu", 1.0) == pytest.approx(large.multiply_adds * 2e-9)
+    assert slow.tried == tried
     assert budget.predict(slow, large, "float64", "cpu", 10.0) == pytest.approx(102.4)
-    assert slow.tried
 
 
 def test_one_rung_says_nothing_about_another(monkeypatch):

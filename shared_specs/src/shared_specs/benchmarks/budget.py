@@ -13,6 +13,8 @@ PATIENCE = 2.0  # seconds of a call that is tried again with more samples
 
 CLEARLY = 3  # times the budget, or a third of it: then the pace of other work is enough to tell
 
+MUCH = 1e6  # multiply-adds of work whose pace tells of larger work: in less, most of the time goes elsewhere
+
 _pace: dict[tuple[str, ...], float] = {}
 """Seconds a multiply-add of other work at the same size."""
 _best: dict[tuple[str, ...], float] = {}
@@ -44,7 +46,8 @@ def remember(who: Contender, workload: Workload, dtype: str, device: str, second
     """How long a call took, or is said to take: the next work at this size need not be tried on fewer samples."""
     pace, work = seconds / workload.multiply_adds, _same_work(who, workload, dtype, device)
     _pace[_key(who, workload, dtype, device)] = pace
-    _best[work] = min(pace, _best.get(work, pace))
+    if workload.multiply_adds >= MUCH:
+        _best[work] = min(pace, _best.get(work, pace))
 
 
 def _same_work(who: Contender, workload: Workload, dtype: str, device: str) -> tuple[str, ...]:
