@@ -202,8 +202,12 @@ def _of_epochs(run: Run) -> Iterator[str]:
 
 
 def _over_bare_steps(run: Run, entry: Entry) -> float | None:
+    """None where one of the two has no ratio: times of two moments differ by more than what is looked for."""
     steps = run.entries.get(entry.cell._replace(work="bare steps"))
-    whole, bare = _steady(run, entry), steps and _steady(run, steps)
+    is_baseline = entry.cell == entry.cell.baseline
+    if steps is None or not (is_baseline or (entry.ratio and steps.ratio)):
+        return None
+    whole, bare = _steady(run, entry), _steady(run, steps)
     return whole.median / bare.median if whole and bare else None
 
 
