@@ -63,8 +63,12 @@ def sections(run: Run) -> Iterator[Section]:
             cells = [entry.cell for entry in run.shown() if entry.cell.section == section and entry.cell.work in works]
             cells = [cell for cell in cells if run.implementations[cell.implementation]["kind"] != "limit"]
             if rows := list(dict.fromkeys(cell.row for cell in cells)):
-                dtype, device, threads = section
-                yield Section(f"{group} · {dtype} on {where(device, threads)}", group, rows, section)
+                yield Section(f"{group} · {_place(section)}", group, rows, section)
+
+
+def _place(section: tuple[str, str, int]) -> str:
+    dtype, device, threads = section
+    return f"{dtype} on {where(device, threads)}"
 
 
 def entry_at(run: Run, row: tuple[str, str, str], section: tuple[str, str, int], name: str) -> Entry | None:
@@ -160,7 +164,7 @@ def sentences(run: Run) -> Iterator[str]:
     """What a reader would want to be told, each from the numbers."""
     yield from _of_ladders({**ladder(run), **PUBLISHED})
     for section in dict.fromkeys(entry.cell.section for entry in run.shown() if entry.cell.work == "sweep"):
-        place = f"{section[0]} on {where(section[1], section[2])}"
+        place = _place(section)
         found = crossings_of(run, section)
         widths, _ = sweep(run, section)
         if not found and len(widths) > 1:
@@ -187,18 +191,17 @@ def _of_ladders(ladders: dict[str, dict[str, float]]) -> Iterator[str]:
 
 def _of_epochs(run: Run) -> Iterator[str]:
     """What loading, shuffling and the loop add to the steps of an epoch."""
-    for dtype, device, threads in dict.fromkeys(entry.cell.section for entry in run.shown()):
+    for section in dict.fromkeys(entry.cell.section for entry in run.shown()):
         costs = [
             f"{times:.2f} in {entry.cell.implementation}"
             for entry in run.shown()
             if entry.cell.work == "epoch"
-            and entry.cell.section == (dtype, device, threads)
+            and entry.cell.section == section
             and run.implementations[entry.cell.implementation]["kind"] == "implementation"
             if (times := _over_bare_steps(run, entry)) is not None
         ]
         if costs:
-            place = f"{dtype} on {where(device, threads)}"
-            yield f"An epoch of digits in parts of its bare train steps: {', '.join(costs)} ({place})."
+            yield f"An epoch of digits in parts of its bare train steps: {', '.join(costs)} ({_place(section)})."
 
 
 def _over_bare_steps(run: Run, entry: Entry) -> float | None:
