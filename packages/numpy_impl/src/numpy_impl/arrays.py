@@ -4,17 +4,16 @@ A neural net is sums and products of many numbers, so first we need a way to hol
 `numpy.ndarray`: numbers of one dtype in one block of memory, and loops over them that run in C.
 """
 
-import functools
-import math
-import re
-from collections.abc import Iterator, Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .guard import takes
+
 Array = NDArray[Any]
+Name = str | None  # of a dtype or a device; None for the default
 
 DTYPES = ("float64", "float32")
 
@@ -26,246 +25,61 @@ def devices() -> list[str]:
 
 def synchronize(device: str) -> None:
     """Return when all work queued on the device is done: on the CPU, at once."""
-    check_choice("synchronize", "device", device, devices())
 
 
-def asarray(values: Any, dtype: str | None = None, device: str | None = None) -> Array:
-    """Nested sequences, or an array of any kind that NumPy can read, as an Array.
+def asarray(values: Any, dtype: Name = None, device: Name = None) -> Array:
+    """Nested sequences, or an array of any kind that NumPy can read, as a new Array.
 
     Without a dtype an array that has one of DTYPES keeps it, and anything else becomes float64.
-
-    Raises ValueError for ragged or non-numeric values, saying where, and for an unknown dtype or device.
     """
-    check_where("asarray", dtype, device, (*DTYPES, "int64"))
-    try:
-        array = np.asarray(values)
-        if array.dtype.kind not in "biuf":
-            array = np.asarray(values, None if any(faults(values)) else "float64")
-    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
-        raise ValueError(f"asarray: {_first_fault(values, error) if _is_nested(values) else error}") from None
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"asarray: {_first_fault(values)}")
-    if dtype == "int64" and not _all_whole(array):
-        raise ValueError("asarray: got numbers that int64 cannot hold, expected whole ones of 64 bits")
-    kept = array.dtype.name if hasattr(values, "dtype") and array.dtype in DTYPES else DTYPES[0]
+    if dtype not in (None, *DTYPES, "int64") or device not in (None, *devices()):
+        raise ValueError(f"asarray: got {dtype=}, {device=}, expected {(*DTYPES, 'int64')} and {devices()}")
+    array = np.asarray(values)
+    if array.dtype == object and all(isinstance(value, Real) for value in array.flat):  # Fractions
+        array = array.astype(DTYPES[0])
+    if array.dtype.kind not in "biuf":  # NumPy would read the text "3" as a number, and None as nan
+        raise TypeError(f"asarray: got {array.dtype} among the values, expected numbers")
+    if dtype == "int64":
+        with np.errstate(invalid="ignore"):
+            if (array.astype(dtype) != array).any():
+                raise ValueError("asarray: got numbers that int64 cannot hold, expected whole ones")
+    kept = array.dtype if hasattr(values, "dtype") and array.dtype in DTYPES else DTYPES[0]
     return array.astype(dtype or kept)
 
 
 def tolist(array: Array) -> Any:
-    """Nested lists of Python numbers; a number for an array of rank 0.
-
-    Raises ValueError for what is no Array.
-    """
-    check_array("tolist", array, or_number=True)
+    """Nested lists of Python numbers; a number for an array of rank 0."""
     return np.asarray(array).tolist()
 
 
 def shape(array: Array) -> tuple[int, ...]:
-    """The size along each axis, outermost first; () for a number.
-
-    Raises ValueError for what is no Array.
-    """
-    check_array("shape", array, or_number=True)
+    """The size along each axis, outermost first; () for a number."""
     return np.shape(array)
 
 
-def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
-    """The common shape: aligned at the last axis, sizes must be equal or 1 (fast.ai book, chapter 17).
-
-    Raises ValueError, naming the shapes, when there is none.
-    """
-    check_shapes("broadcast_shapes", shapes)
-    return _broadcast_shapes("broadcast_shapes", *map(tuple, shapes))
+def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The common shape: aligned at the last axis, sizes must be equal or 1 (fast.ai book, chapter 17)."""
+    return np.broadcast_shapes(*shapes)
 
 
+@takes("a, b -> broadcast(a, b)")
 def add(a: Array, b: Array) -> Array:
-    """a + b elementwise, broadcasting.
-
-    Raises ValueError, naming both shapes, when they do not broadcast.
-    """
-    check_broadcast("add", a, b)
+    """a + b elementwise."""
     return a + b
 
 
+@takes("a, b -> broadcast(a, b)")
 def multiply(a: Array, b: Array) -> Array:
-    """a * b elementwise, broadcasting.
-
-    Raises ValueError, naming both shapes, when they do not broadcast.
-    """
-    check_broadcast("multiply", a, b)
+    """a * b elementwise."""
     return a * b
 
 
 def unsqueeze(a: Array, dim: int) -> Array:
-    """The same numbers with a new axis of size 1 at `dim`; a negative dim counts from the end.
-
-    Raises ValueError for a dim outside −rank−1 … rank.
-    """
-    check_array("unsqueeze", a)
-    rank = len(shape(a))
-    lowest = -rank - 1
-    if not (isinstance(dim, Integral) and lowest <= dim <= rank):
-        raise ValueError(f"unsqueeze: got dim {dim} for shape {shape(a)}, expected {lowest} to {rank}")
+    """The same numbers with a new axis of size 1 at `dim`; a negative dim counts from the end."""
     return np.expand_dims(a, dim)
 
 
+@takes("(n, m) -> (m, n)")
 def transpose(a: Array) -> Array:
-    """Rows become columns: (n, m) → (m, n).
-
-    Raises ValueError for any other rank.
-    """
-    check_array("transpose", a)
-    if len(shape(a)) != 2:
-        raise ValueError(f"transpose: got shape {shape(a)}, expected (n, m)")
+    """Rows become columns."""
     return a.T
-
-
-def _broadcast_shapes(function: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
-    try:
-        return np.broadcast_shapes(*shapes)
-    except ValueError:
-        got = " and ".join(map(str, shapes))
-        raise ValueError(
-            f"{function}: got {got}, expected sizes that are equal or 1, from the last axis back"
-        ) from None
-
-
-def _all_whole(array: Array) -> bool:
-    if array.dtype.kind in "bi":
-        return True
-    with np.errstate(invalid="ignore"):  # inf % 1 is nan, and nan is not 0
-        return bool(((array % 1 == 0) & (abs(array) < 2.0**63)).all())
-
-
-def faults(values: Any, place: str = "values", first: Any = None) -> Iterator[str]:
-    """What keeps nested sequences from being an array: one sentence a fault, with its place.
-
-    `first` is what stands at the beginning of the whole array, as deep as values: all must have its shape.
-    """
-    if not _is_nested(values):
-        if not isinstance(values, Real):
-            yield f"{place} is {values!r:.60}, expected a number"
-        return
-    first = values if first is None else first
-    for i, value in enumerate(values):
-        if _is_nested(value) != _is_nested(first[0]) or (_is_nested(value) and len(value) != len(first[0])):
-            yield f"{place}[{i}] is {value!r:.60}, expected the shape of {first[0]!r:.60}"
-        else:
-            yield from faults(value, f"{place}[{i}]", first[0])
-
-
-def _first_fault(values: Any, otherwise: object = None) -> object:
-    try:
-        return next(faults(values), otherwise)
-    except RecursionError:
-        raise ValueError("asarray: values are nested too deep") from None
-
-
-def _is_nested(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
-
-
-def check_choice(function: str, what: str, got: Any, known: Sequence[str]) -> None:
-    """Raise ValueError unless `got` is one of the known names."""
-    if not isinstance(got, str) or got not in known:
-        raise ValueError(f"{function}: got {what} {got!r}, expected one of {', '.join(map(repr, known))}")
-
-
-def check_where(function: str, dtype: Any, device: Any, known: Sequence[str] = DTYPES) -> None:
-    """Raise ValueError unless both are known, or None."""
-    check_choice(function, "dtype", DTYPES[0] if dtype is None else dtype, known)
-    check_choice(function, "device", "cpu" if device is None else device, devices())
-
-
-def check_sizes(function: str, least: int = 1, **sizes: Any) -> None:
-    """Raise ValueError unless each is a whole number of at least `least`."""
-    for name, size in sizes.items():
-        if not isinstance(size, Integral) or size < least:
-            raise ValueError(f"{function}: got {name} {size!r}, expected a whole number of at least {least}")
-
-
-def check_not_negative(function: str, **numbers: Any) -> None:
-    """Raise ValueError unless each is a finite number ≥ 0."""
-    for name, number in numbers.items():
-        if not isinstance(number, Real) or not 0 <= float(number) < math.inf:
-            raise ValueError(f"{function}: got {name} {number!r}, expected a finite number of at least 0")
-
-
-def check_seed(function: str, seed: Any) -> int | None:
-    """The seed as an int, or None.
-
-    Raises ValueError for what is neither None nor a whole number ≥ 0.
-    """
-    if seed is not None and (not isinstance(seed, Integral) or seed < 0):
-        raise ValueError(f"{function}: got seed {seed!r}, expected None or a whole number of at least 0")
-    return None if seed is None else int(seed)
-
-
-def check_shapes(function: str, shapes: Sequence[Any]) -> None:
-    """Raise ValueError unless each is a list or tuple of sizes."""
-    for shape in shapes:
-        if not isinstance(shape, list | tuple) or not all(isinstance(size, int) and size >= 0 for size in shape):
-            raise ValueError(f"{function}: got {shape!r}, expected a tuple of whole numbers of at least 0")
-
-
-def check_array(function: str, array: Any, or_number: bool = False) -> None:
-    """Raise ValueError for what is no Array of real numbers."""
-    is_array = (
-        array.dtype.kind in "biuf"
-        if isinstance(array, np.ndarray | np.generic)
-        else or_number and isinstance(array, int | float)
-    )
-    if not is_array:
-        raise ValueError(f"{function}: got {array!r:.60}, expected numpy.ndarray of numbers; asarray makes one")
-
-
-def check_broadcast(function: str, a: Array, b: Array) -> None:
-    """Raise ValueError unless the shapes broadcast and the dtypes are the same."""
-    for array in (a, b):
-        check_array(function, array, or_number=True)
-    _broadcast_shapes(function, shape(a), shape(b))
-    dtypes = [x.dtype for x in (a, b) if hasattr(x, "dtype")]
-    if len(set(dtypes)) > 1:
-        raise ValueError(f"{function}: got dtypes {' and '.join(map(str, dtypes))}, expected the same")
-
-
-def check_arrays(function: str, expected: str, *arrays: Array) -> None:
-    """Raise ValueError unless the shapes fit `expected`, such as "(batch, n_in), (n_in, n_out)".
-
-    A name stands for a size, and the same name for the same size; `...` for a whole shape; " or " parts alternatives.
-    All arrays share one dtype of DTYPES; for () and for a lone `...` a number will do.
-    """
-    try:
-        kinds = [(array.shape, array.dtype) for array in arrays]
-    except AttributeError:  # a Python number, or no array at all
-        kinds = [_shape_and_dtype(function, expected, array) for array in arrays]
-    _check(function, expected, *kinds)
-
-
-def _shape_and_dtype(function: str, expected: str, array: Any) -> tuple[tuple[int, ...], Any]:
-    check_array(function, array, or_number=expected == "..." or "()" in expected)
-    return shape(array), getattr(array, "dtype", None)
-
-
-@functools.lru_cache(maxsize=1024)  # the shapes of a net recur at every step, and what fitted once fits again
-def _check(function: str, expected: str, *arrays: tuple[tuple[int, ...], Any]) -> None:
-    shapes = [shape for shape, _ in arrays]
-    if not any(_fit(pattern, shapes) for pattern in expected.split(" or ")):
-        got = " and ".join(map(str, shapes))
-        raise ValueError(f"{function}: got shapes {got}, expected {expected.replace('..., ...', 'two equal shapes')}")
-    dtypes = [str(dtype) for _, dtype in arrays if dtype is not None]
-    if not any(set(dtypes) <= {known} for known in DTYPES):
-        raise ValueError(
-            f"{function}: got dtypes {' and '.join(dtypes)}, expected {' or '.join(DTYPES)}, the same for all"
-        )
-
-
-def _fit(pattern: str, shapes: Sequence[tuple[int, ...]]) -> bool:
-    sizes: dict[str, Any] = {"1": 1}
-    for part, shape in zip(re.findall(r"\.\.\.|\(.*?\)", pattern), shapes, strict=True):
-        names, found = (["..."], [shape]) if part == "..." else (re.findall(r"\w+", part), shape)
-        if len(names) != len(found) or any(
-            sizes.setdefault(n, size) != size for n, size in zip(names, found, strict=True)
-        ):
-            return False
-    return True
