@@ -14,7 +14,7 @@ from shared_specs.zoo.run import run as run_zoo
 
 from . import accuracy as exactness
 from . import matrix as specs
-from .bench_command import bench
+from .bench.commands import bench
 from .diff import render
 from .shell import Implementations, chosen, finish, known_implementation, load, one_line_errors, progress, steps
 from .tables import choose, console

@@ -11,12 +11,12 @@ import typer
 from shared_specs import STAGES
 from shared_specs.workloads import rows
 
-from .bench import markdown, page, results, terminal
-from .bench.aa import trials
-from .bench.cells import DEVICES, MODES, Settings
-from .bench.session import Listener, Session
-from .shell import DTYPES, INTERRUPTED, Implementations, chosen, finish, progress
-from .tables import UserError, choose, console
+from ..shell import DTYPES, INTERRUPTED, Implementations, chosen, finish, progress
+from ..tables import UserError, choose, console
+from . import markdown, page, results, terminal
+from .aa import trials
+from .cells import DEVICES, MODES, Settings
+from .session import Listener, Session
 
 RESULTS = Path("results")
 EVERY = 10.0  # seconds between two lines, where nobody watches a bar
