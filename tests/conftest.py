@@ -10,10 +10,10 @@ import hypothesis  # noqa: F401  once here, or its plugin imports it anew in eve
 import pytest
 
 from shared_specs import STAGES, registry
-from side_by_side.data import digits
-from side_by_side.lockstep import Differences, Lockstep, lockstep
 from side_by_side.threads import current, pinned
-from side_by_side.trainee import Settings
+from side_by_side.training.data import digits
+from side_by_side.training.lockstep import Differences, Lockstep, lockstep
+from side_by_side.training.trainee import Settings
 
 pytest_plugins = ["pytester"]
 

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from shared_specs import STAGES, oracle
 from shared_specs.registry import load
-from side_by_side import accuracy
-from side_by_side.accuracy import Measure, Row, Work
+from side_by_side.checking import accuracy
+from side_by_side.checking.accuracy import Measure, Row, Work
 from side_by_side.cli import app
 
 NUMBERS = [1.0, 1.75, -3.3, 2.0**-1030, 1e300]

@@ -20,12 +20,12 @@ from torch import nn
 from typer.testing import CliRunner
 
 from shared_specs import registry
-from side_by_side import checkpoint, history
 from side_by_side.cli import app
-from side_by_side.data import digits
 from side_by_side.tables import UserError
-from side_by_side.train import train
-from side_by_side.trainee import Settings, Trainee
+from side_by_side.training import checkpoint, history
+from side_by_side.training.data import digits
+from side_by_side.training.train import train
+from side_by_side.training.trainee import Settings, Trainee
 
 NAMES = registry.implementations()
 SHORT = Settings((64, 12, 10), epochs=3, batch_size=48, lr=0.1)

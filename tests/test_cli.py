@@ -1,6 +1,8 @@
 """The command's help: all that a person sees who did not read anything."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 from typer.main import get_command
@@ -32,3 +34,11 @@ def test_help_shows_what_happens_without_an_option(command):
     written = [default for option in options for default in re.findall(r"\[default: .*?\]", option.help or "")]
     help_text = shown(command)
     assert [default for default in written if default not in help_text] == []
+
+
+def test_help_waits_for_no_library_that_a_command_needs():
+    """A person who asks what there is waits until NumPy, torch or a library that draws has loaded."""
+    heavy = {"numpy", "torch", "fastai", "sklearn", "matplotlib", "altair", "jinja2", "mutmut", "pytest", "mpmath"}
+    code = "import sys, side_by_side.cli; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert heavy.intersection(loaded) == set()

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from side_by_side import data, download, idx
 from side_by_side.cli import app
-from side_by_side.data import digits, from_arrays, load
 from side_by_side.tables import UserError
+from side_by_side.training import data, download, idx
+from side_by_side.training.data import digits, from_arrays, load
 
 
 def idx_bytes(array, magic=None):

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from shared_specs import STAGES
 from side_by_side.cli import app
-from side_by_side.diff import align, definitions, stage_file, summary
+from side_by_side.reading.diff import align, definitions, stage_file, summary
 
 LEFT = '''"""Left."""
 
@@ -126,7 +126,7 @@ def test_an_implementation_is_the_same_as_itself_in_every_stage(stage):
 
 def test_no_framework_is_imported_to_read_its_source():
     program = (
-        "import sys; from side_by_side.diff import render; render('torch_manual', 'fastai_module', 'mlp');"
+        "import sys; from side_by_side.reading.diff import render; render('torch_manual', 'fastai_module', 'mlp');"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -13,11 +13,11 @@ import fastai_module
 import numpy_impl
 import torch_manual
 from side_by_side.cli import app
-from side_by_side.data import digits
-from side_by_side.lockstep import FILE, difference, lockstep, problems, result_table, to_file
 from side_by_side.tables import console
-from side_by_side.train import train
-from side_by_side.trainee import Settings
+from side_by_side.training.data import digits
+from side_by_side.training.lockstep import FILE, difference, lockstep, problems, result_table, to_file
+from side_by_side.training.train import train
+from side_by_side.training.trainee import Settings
 
 CALM = Settings((64, 16, 10), epochs=2, batch_size=16, lr=0.05)
 PAIR = {"numpy_impl": numpy_impl, "torch_manual": torch_manual}

@@ -6,9 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from shared_specs import STAGES, registry
-from side_by_side import forks, mutants
+from side_by_side.checking import forks, mutants
+from side_by_side.checking.mutants import Change, Outcome
 from side_by_side.cli import app
-from side_by_side.mutants import Change, Outcome
 from side_by_side.tables import UserError
 
 NEURON = '''

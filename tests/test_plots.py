@@ -11,12 +11,12 @@ from typer.testing import CliRunner
 
 import numpy_impl
 import torch_manual
-from side_by_side import init, plots
 from side_by_side.cli import app
-from side_by_side.data import digits, load
 from side_by_side.tables import UserError
-from side_by_side.train import Run, train
-from side_by_side.trainee import Settings
+from side_by_side.training import init, plots
+from side_by_side.training.data import digits, load
+from side_by_side.training.train import Run, train
+from side_by_side.training.trainee import Settings
 
 SHORT = Settings(epochs=2)
 

@@ -2,7 +2,9 @@
 
 import ast
 import importlib.util
+import re
 import sys
+from graphlib import TopologicalSorter
 from itertools import combinations
 from pathlib import Path
 
@@ -22,12 +24,17 @@ FRAMEWORKS = {
 }
 # torch.nn.Module decides what these take: it calls them on its children.
 SIGNATURES_OF_NN_MODULE = {"Module.named_parameters", "Module.state_dict"}
+ROOMS = {"training", "reading", "checking", "bench"}
+
+
+def home(package):
+    """The folder that has a package's source."""
+    return Path(importlib.util.find_spec(package).submodule_search_locations[0])
 
 
 def source(implementation, stage):
     """The syntax tree of one stage of one implementation."""
-    folder = importlib.util.find_spec(implementation).submodule_search_locations[0]
-    return ast.parse((Path(folder) / f"{stage}.py").read_text(encoding="utf-8"))
+    return ast.parse((home(implementation) / f"{stage}.py").read_text(encoding="utf-8"))
 
 
 def definitions(tree, prefix=""):
@@ -59,10 +66,36 @@ def imports(tree):
             yield from (alias.name for alias in node.names)
 
 
+def neighbours(package):
+    """Every module of a package → those of them that it imports, inside functions too."""
+    found = {}
+    for path in home(package).rglob("*.py"):
+        *inside, stem = (package, *path.relative_to(home(package)).with_suffix("").parts)
+        name = ".".join(inside if stem == "__init__" else [*inside, stem])
+        found[name] = (".".join(inside), ast.parse(path.read_text(encoding="utf-8")))
+    return {name: set(siblings(tree, inside, found.keys())) for name, (inside, tree) in found.items()}
+
+
+def siblings(tree, inside, known):
+    """Each known module that is imported by name, or from which a name is imported."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom):
+            base = importlib.util.resolve_name("." * node.level + (node.module or ""), inside)
+            for alias in node.names:
+                yield from [module for module in (f"{base}.{alias.name}", base) if module in known][:1]
+
+
+def rooms(modules):
+    """The rooms of the tool in which these modules are."""
+    return {part for name in modules for part in name.split(".")[1:2]} & ROOMS
+
+
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 def test_every_package_has_the_same_files(implementation):
     """A stage is missing, or a file is there that the others do not have."""
-    folder = Path(importlib.util.find_spec(implementation).submodule_search_locations[0])
+    folder = home(implementation)
     assert {path.name for path in folder.glob("*.py")} == {"__init__.py", *(f"{stage}.py" for stage in STAGES)}
     assert (folder / "py.typed").exists()
 
@@ -114,6 +147,44 @@ def test_every_public_definition_has_a_docstring(implementation, stage):
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             nested = any(node in outer.body for outer in ast.walk(tree) if isinstance(outer, ast.FunctionDef))
             assert nested or ast.get_docstring(node), node.name
+
+
+@pytest.mark.parametrize(
+    ("package", "left_out"),
+    [("side_by_side", ()), ("shared_specs", ("shared_specs.workloads",))],
+)
+def test_no_file_needs_itself_through_others(package, left_out):
+    """Files import each other in a circle, which CycleError shows: none of them can be read before the others."""
+    graph = neighbours(package)
+    TopologicalSorter({name: graph[name] for name in graph if not name.startswith(left_out)}).prepare()
+
+
+def test_the_tool_has_four_rooms_and_each_has_commands():
+    """A folder of side_by_side is no room, or a room is gone or has no commands."""
+    folders = {path.parent.name for path in home("side_by_side").glob("*/*.py")}
+    assert folders == {path.parent.name for path in home("side_by_side").glob("*/commands.py")} == ROOMS
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_a_face_names_what_is_in_its_room(room):
+    """The docstring of a room says nothing, or names a file that is gone."""
+    said = re.findall(r"`(\w+)`", ast.get_docstring(source(f"side_by_side.{room}", "__init__")))
+    assert said
+    assert {*said} <= {path.stem for path in home(f"side_by_side.{room}").glob("*.py")}
+
+
+def test_no_room_of_the_tool_enters_another():
+    """A room needs another one; what both need belongs beside them."""
+    for name, imported in neighbours("side_by_side").items():
+        assert len(rooms([name, *imported])) <= 1 or name == "side_by_side.cli", name
+
+
+def test_what_stands_beside_the_rooms_serves_several():
+    """A file of one room alone stands outside it."""
+    graph = neighbours("side_by_side")
+    for path in home("side_by_side").glob("*.py"):
+        users = [name for name, imported in graph.items() if f"side_by_side.{path.stem}" in imported]
+        assert len(rooms(users)) > 1 or path.stem in ("__init__", "__main__", "cli"), path
 
 
 def test_the_reading_order_is_that_of_the_entry_points():

@@ -13,15 +13,15 @@ from typer.testing import CliRunner
 import numpy_impl
 import pure_python
 from shared_specs import registry
-from side_by_side import history
 from side_by_side.cli import app
-from side_by_side.data import Data, digits, load
-from side_by_side.history import Epoch
-from side_by_side.results import agreement, divergence, farthest, problems
 from side_by_side.tables import UserError
-from side_by_side.train import Run, recommended, steps, train
-from side_by_side.trainee import Settings, Trainee, start
-from side_by_side.trouble import diagnosis
+from side_by_side.training import history
+from side_by_side.training.data import Data, digits, load
+from side_by_side.training.history import Epoch
+from side_by_side.training.results import agreement, divergence, farthest, problems
+from side_by_side.training.train import Run, recommended, steps, train
+from side_by_side.training.trainee import Settings, Trainee, start
+from side_by_side.training.trouble import diagnosis
 
 NAMES = registry.implementations()
 SHORT = Settings((64, 16, 10), epochs=2)

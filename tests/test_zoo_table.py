@@ -20,7 +20,7 @@ def test_the_table_says_who_caught_what():
 def test_a_bug_that_escapes_is_an_error(monkeypatch):
     harmless = Bug(lambda right: {"relu": right.relu}, "test_relu_keeps_nan", "hidden", "numpy_impl")
     verdict = Verdict(harmless, "numpy_impl", [], ["test_relu_keeps_nan lets it pass"])
-    monkeypatch.setattr("side_by_side.cli.run_zoo", lambda bugs, base: [verdict])
+    monkeypatch.setattr("shared_specs.zoo.run.run", lambda bugs, base: [verdict])
     result = CliRunner().invoke(app, ["zoo"])
     assert result.exit_code == 1
     assert "@numpy_impl escaped: test_relu_keeps_nan lets it pass" in result.output

@@ -2,11 +2,10 @@
 
 import functools
 import importlib.util
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Annotated, ParamSpec, TypeVar
 
 import typer
@@ -26,6 +25,7 @@ R = TypeVar("R")
 Implementations = Annotated[
     list[str] | None, typer.Option("--impl", help="An implementation; repeat for more. [default: all]")
 ]
+Dtype = Annotated[str, typer.Option(help="float64 or float32.")]
 
 
 def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
@@ -117,18 +117,12 @@ def finish(problems: Sequence[str]) -> None:
         raise typer.Exit(1)
 
 
-@contextmanager
-def interruptible() -> Iterator[Callable[[], bool]]:
-    """Gives a function that is true once somebody has pressed Ctrl-C; pressed again, it interrupts at once."""
-    pressed = False
+def widths(sizes: str) -> tuple[int, ...]:
+    """Layer widths: 64-50-10 → (64, 50, 10).
 
-    def press(signum: int, frame: FrameType | None) -> None:
-        nonlocal pressed
-        pressed = True
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, press)
-    try:
-        yield lambda: pressed
-    finally:
-        signal.signal(signal.SIGINT, before)
+    Raises UserError for anything but two or more whole numbers from 1.
+    """
+    parts = sizes.split("-")
+    if len(parts) < 2 or not all(part.isdecimal() and int(part) for part in parts):
+        raise UserError(f"sizes {sizes!r} are no widths of layers, expected something like 64-50-10")
+    return tuple(map(int, parts))

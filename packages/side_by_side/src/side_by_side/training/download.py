@@ -8,8 +8,8 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ..tables import UserError
 from . import idx
-from .tables import UserError
 
 CHUNK = 1 << 16
 TIMEOUT = 30  # seconds without a byte

@@ -26,7 +26,7 @@ from shared_specs.compare import ulps
 from shared_specs.lab import Lab
 from shared_specs.oracle import Nested, elementwise, exact, flat
 
-from .tables import NOT_PROVIDED, UserError, framed, table, three_digits
+from ..tables import NOT_PROVIDED, UserError, framed, table, three_digits
 
 RANDOM, CANCELLING = "random", "cancelling"
 SIZES = (12, 6, 4)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .tables import UserError
+from ..tables import UserError
 
 MOST_CLASSES = 1000
 TASKS = ("classes", "numbers")

@@ -15,7 +15,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from .tables import UserError
+from ..tables import UserError
 
 TOP = "module"
 Pairs = list[tuple[int | None, int | None]]

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from rich.console import Group
 
+from ..tables import NOT_PROVIDED, framed, table
 from .data import Data
-from .tables import NOT_PROVIDED, framed, table
 from .train import Run
 from .trainee import Settings
 

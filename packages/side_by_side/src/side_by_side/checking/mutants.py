@@ -32,7 +32,7 @@ from mutmut.mutation.mutators import mutation_operators, operator_string
 from mutmut.mutation.pragma_handling import IgnoredCode
 from rich.console import Group
 
-from .tables import UserError, framed, table
+from ..tables import UserError, framed, table
 
 WANTED = 0.97
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.toml")

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from ..tables import UserError
 from . import init
 from .data import Data
-from .tables import UserError
 from .train import Run
 
 FORMATS = ("png", "svg")

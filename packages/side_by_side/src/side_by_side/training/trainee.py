@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..tables import UserError
 from .checkpoint import Arrays, Checkpoint
 from .data import Data
-from .tables import UserError
 
 NEEDED = (
     *("DTYPES", "devices", "synchronize", "asarray", "tolist", "Model", "CrossEntropyLoss", "MSELoss", "SGD"),

@@ -10,7 +10,7 @@ from rich.text import Text
 from shared_specs import STAGES
 from shared_specs.zoo.run import Verdict
 
-from .tables import framed
+from ..tables import framed
 
 
 def result_table(verdicts: Sequence[Verdict]) -> Group:

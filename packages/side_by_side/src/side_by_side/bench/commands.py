@@ -4,19 +4,18 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shared_specs import STAGES
-from shared_specs.workloads import rows
 
-from .bench import markdown, page, results, terminal
-from .bench.aa import trials
-from .bench.cells import DEVICES, MODES, Settings
-from .bench.session import Listener, Session
-from .shell import DTYPES, INTERRUPTED, Implementations, chosen, finish, progress
-from .tables import UserError, choose, console
+from ..shell import DTYPES, INTERRUPTED, Implementations, chosen, finish, progress
+from ..tables import UserError, choose, console
+
+if TYPE_CHECKING:
+    from .results import Document
+    from .session import Listener
 
 RESULTS = Path("results")
 EVERY = 10.0  # seconds between two lines, where nobody watches a bar
@@ -44,6 +43,10 @@ def bench(
     aa: Annotated[int, typer.Option("--aa", min=0, help="Only time the baseline against itself, so often.")] = 0,
 ) -> None:
     """Time the same work in each, checked for its answer first; exit 1 where a cell is wrong or missing."""
+    from . import results
+    from .cells import DEVICES, MODES, Settings
+    from .session import Session
+
     if others and not merge:
         raise UserError(f"unexpected {others[0]}: files are for --merge")
     if quick and full:
@@ -70,8 +73,10 @@ def bench(
         show(document, out, session.regressions, session.interrupted)
 
 
-def show(document: results.Document, out: Path, regressions: Sequence[str] = (), interrupted: bool = False) -> None:
+def show(document: "Document", out: Path, regressions: Sequence[str] = (), interrupted: bool = False) -> None:
     """Save and print; exit 1 where something is wrong or missing, 130 after Ctrl-C. The numbers are saved first."""
+    from . import markdown, page, results, terminal
+
     results.write_all(out, {"bench.json": document.to_json()})
     console().print(terminal.report(document))
     results.write_all(out, {"bench.md": markdown.report(document), "bench.html": page.report(document)})
@@ -86,6 +91,8 @@ def show(document: results.Document, out: Path, regressions: Sequence[str] = (),
 
 def check_against_itself(n: int) -> None:
     """Many A/A trials; exit 1 where one finds a difference."""
+    from .aa import trials
+
     with listening() as listener:
         outcome = trials(n, listener)
     console().print(outcome.sentence, soft_wrap=True)
@@ -94,12 +101,14 @@ def check_against_itself(n: int) -> None:
 
 def known_size(name: str) -> str:
     """The size, which may be written without spaces. Raises UserError that lists the sizes."""
+    from shared_specs.workloads import rows
+
     sizes = {row.size.replace(" ", ""): row.size for row in rows()}
     return sizes[choose("size", name.replace(" ", ""), sizes)]
 
 
 @contextmanager
-def listening() -> Iterator[Listener]:
+def listening() -> Iterator["Listener"]:
     """A bar with what runs and the time left; where nobody watches, a line now and then."""
     err = console(stderr=True)
     began = due = time.monotonic()

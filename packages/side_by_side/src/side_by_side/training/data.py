@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..tables import UserError, choose
 from . import download, idx, own
-from .tables import UserError, choose
 
 Array = NDArray[Any]
 Parts = tuple[Array, Array, Array, Array, Array, Array]

@@ -22,9 +22,9 @@ from unittest import mock
 
 import pytest
 
+from ..tables import UserError
+from ..threads import pinned
 from .mutants import Mutant
-from .tables import UserError
-from .threads import pinned
 
 SURVIVED, KILLED, NOT_TRIED = 0, 1, 2  # a fork's exit code; a signal, its end after too long a time too, has killed it
 PATIENCE = 10  # a spec may take so many seconds, and besides so many times as long as without mutants

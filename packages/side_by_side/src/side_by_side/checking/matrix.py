@@ -9,7 +9,7 @@ from rich.text import Text
 from shared_specs import STAGES, report
 from shared_specs.report import OUTCOMES, ImplementationReport
 
-from .tables import UserError, framed, table
+from ..tables import UserError, framed, table
 
 STYLES = {"failed": "bold red", "passed": "green", "gap": "yellow", "not run": "dim"}
 NOT_RUN = Text("not run", "bold yellow")

@@ -1,34 +1,31 @@
-"""The commands that train: `train`, `ledger` and `init`.
+"""The commands that train: `train` and `init`.
 
 NumPy and all that stands on it are imported inside the commands, once the number of their threads is settled.
 """
 
 import dataclasses
 import os
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import Progress
 
-from .shell import DTYPES, INTERRUPTED, Implementations, chosen, finish, interruptible, load, progress
-from .tables import UserError, choose, console
-from .threads import current, pinned
+from ..shell import DTYPES, INTERRUPTED, Dtype, Implementations, chosen, finish, load, progress, widths
+from ..tables import UserError, choose, console
+from ..threads import current, pinned
+from .progress import Watch, bytes_ticker, interruptible
 
 if TYPE_CHECKING:
     from .data import Data
-    from .history import Epoch
     from .lockstep import Lockstep
     from .train import Run
-    from .trainee import Settings, Trainee
+    from .trainee import Settings
 
 RUNS = Path("runs")
 
 Sizes = Annotated[str | None, typer.Option(help="Widths of the layers, such as 64-50-10. [default: suits the data]")]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Checkpoints, history and pictures go there.")]
-Dtype = Annotated[str, typer.Option(help="float64 or float32.")]
 
 
 def train(
@@ -187,23 +184,6 @@ def run_lockstep(
     return result.runs
 
 
-def ledger(
-    impl: Implementations = None,
-    sizes: Annotated[str, typer.Option(help="Inputs, hidden units and outputs.")] = "2-3-1",
-    batch: Annotated[int, typer.Option(min=1, help="Samples.")] = 3,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of the numbers to begin with.")] = None,
-    dtype: Dtype = "float64",
-) -> None:
-    """Print every number of one way forward and back beside the exact one; exit 1 where one is wrong."""
-    from . import ledger as book
-
-    given = book.problem(widths(sizes), batch, book.SEED if seed is None else seed)
-    nets = {name: load(name) for name in chosen(impl)}
-    result = book.ledger(nets, given, choose("dtype", dtype, DTYPES))
-    console().print(book.result_table(result))
-    finish(book.problems(result))
-
-
 def init(
     impl: Implementations = None,
     layers: Annotated[int, typer.Option(min=1, help="How many, one after the other.")] = 50,
@@ -230,59 +210,9 @@ def init(
         console().print(f"Pictures are in {out}.", style="dim", soft_wrap=True)
 
 
-class Watch:
-    """Moves a bar ten times a second, so that watching costs the run nothing, and tells how the run is doing."""
-
-    def __init__(self, bar: Progress, name: str, total: int, batch_size: int) -> None:
-        self.bar, self.name, self.batch_size = bar, name, batch_size
-        self.task = bar.add_task(name, total=total)
-        self.score = ""
-        self.due = 0.0
-        self.before = (time.monotonic(), 0)
-
-    def batch(self, step: int, loss: float) -> None:
-        """After every step."""
-        now = time.monotonic()
-        if now < self.due:
-            return
-        began, at = self.before
-        speed = (step + 1 - at) * self.batch_size / (now - began) if now > began else 0
-        told = f"{self.name}  loss {loss:.4f}  {self.score}{speed:,.0f}/s"
-        self.bar.update(self.task, completed=step + 1, description=told)
-        self.due, self.before = now + 0.1, (now, step + 1)
-
-    def epoch(self, trainee: "Trainee", epoch: "Epoch") -> None:
-        """After every epoch."""
-        self.score = f"{trainee.data.score} {epoch.validation:.4f}  "
-        self.before = (time.monotonic(), epoch.end)
-
-
-def bytes_ticker(bar: Progress) -> Callable[[str, int, int | None], None]:
-    """An on_bytes that draws a bar a file."""
-    tasks: dict[str, Any] = {}
-
-    def tick(file: str, arrived: int, total: int | None) -> None:
-        if file not in tasks:
-            tasks[file] = bar.add_task(file)
-        bar.update(tasks[file], completed=arrived, total=total)
-
-    return tick
-
-
 def single_thread() -> None:
     """One thread for every library that has not been told otherwise, before the first of them is loaded."""
     os.environ.update({**pinned(1), **current()})
-
-
-def widths(sizes: str) -> tuple[int, ...]:
-    """Layer widths: 64-50-10 → (64, 50, 10).
-
-    Raises UserError for anything but two or more whole numbers from 1.
-    """
-    parts = sizes.split("-")
-    if len(parts) < 2 or not all(part.isdecimal() and int(part) for part in parts):
-        raise UserError(f"sizes {sizes!r} are no widths of layers, expected something like 64-50-10")
-    return tuple(map(int, parts))
 
 
 def check_resume(names: Sequence[str], out: Path | None, resume: bool, lockstep: bool) -> None:

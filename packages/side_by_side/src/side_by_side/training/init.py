@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Group
 
-from .tables import UserError, framed, table
+from ..tables import UserError, framed, table
 
 NEEDED = ("DTYPES", "asarray", "tolist", "normal", "linear", "relu", "xavier_std", "kaiming_std")
 BINS = 600

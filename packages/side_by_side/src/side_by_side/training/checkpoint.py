@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
-from .tables import UserError
+from ..tables import UserError
 
 Arrays = Mapping[str, NDArray[Any]]
 

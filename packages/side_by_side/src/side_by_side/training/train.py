@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..tables import UserError
 from . import checkpoint, history
 from .checkpoint import Arrays
 from .data import Data
 from .history import Epoch
-from .tables import UserError
 from .trainee import Settings, Trainee, hindrance
 from .trouble import diagnosis
 

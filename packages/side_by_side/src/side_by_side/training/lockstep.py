@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Group
 
+from ..tables import UserError, framed, table
 from .checkpoint import Arrays
 from .data import Data
 from .history import Epoch
-from .tables import UserError, framed, table
 from .train import Run, finished
 from .trainee import Settings, Trainee, hindrance
 from .trouble import diagnosis

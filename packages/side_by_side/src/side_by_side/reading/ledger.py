@@ -20,8 +20,8 @@ from rich.text import Text
 
 from shared_specs import compare, oracle
 
+from ..tables import NOT_PROVIDED, UserError, framed, table
 from . import culprit
-from .tables import NOT_PROVIDED, UserError, framed, table
 
 Nested = Any
 Passed = dict[str, Any]

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..tables import UserError
 from . import checkpoint
-from .tables import UserError
 
 FILE = "history.jsonl"
 
