@@ -96,7 +96,8 @@ def rooms(modules):
 def test_every_package_has_the_same_files(implementation):
     """A stage is missing, or a file is there that the others do not have."""
     folder = home(implementation)
-    assert {path.name for path in folder.glob("*.py")} == {"__init__.py", *(f"{stage}.py" for stage in STAGES)}
+    files = ("__init__", "guard", *STAGES)
+    assert {path.name for path in folder.glob("*.py")} == {f"{name}.py" for name in files}
     assert (folder / "py.typed").exists()
 
 
@@ -131,7 +132,7 @@ def test_every_contract_name_is_defined_in_the_file_of_its_stage(implementation)
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_imports_earlier_stages_and_its_framework_alone(implementation, stage):
     """An implementation leans on another one, on the specs, on a later stage, or on a library it does not declare."""
-    earlier = {f".{name}" for name in STAGES[: STAGES.index(stage)]}
+    earlier = {".guard", *(f".{name}" for name in STAGES[: STAGES.index(stage)])}
     for module in imports(source(implementation, stage)):
         root = module.split(".")[0]
         assert module in earlier or root in sys.stdlib_module_names or root in FRAMEWORKS[implementation], module
