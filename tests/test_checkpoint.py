@@ -357,9 +357,9 @@ def test_a_checkpoint_that_contradicts_itself_is_refused(saved, data, changed, s
 @pytest.mark.parametrize("name", NAMES)
 def test_weights_of_another_net_are_refused_in_one_line(saved, data, name):
     weights = checkpoint.load_weights(saved / name / checkpoint.MODEL)
-    with pytest.raises(UserError, match=r"do not fit a net of sizes 64-13-10: .*0\.weight has shape \(12, 64\)"):
+    with pytest.raises(UserError, match=r"do not fit a net of sizes 64-13-10: .*0\.weight.*12, 64"):
         Trainee(name, registry.load(name), data, replace(SHORT, sizes=(64, 13, 10)), weights)
-    with pytest.raises(UserError, match=r"missing 0\.weight.*unexpected fc1"):
+    with pytest.raises(UserError, match=r"0\.weight.*fc1"):
         Trainee(name, registry.load(name), data, SHORT, {"fc1": weights["0.bias"]})
 
 

@@ -5,6 +5,7 @@ argument, or as what a function returns. What was there before the call does not
 contract that is right about what it was given, by the oracle: then the line that gave it that is named.
 """
 
+import inspect
 import linecache
 import sys
 import traceback
@@ -129,7 +130,7 @@ class Watcher:
     def _innocent(self, frame: FrameType, returned: Any) -> bool:
         """Whether this is a function of the contract that is right about what it was given."""
         name = frame.f_code.co_name
-        if getattr(getattr(self.net, name, None), "__code__", frame.f_code) is not frame.f_code:
+        if getattr(inspect.unwrap(getattr(self.net, name, name)), "__code__", frame.f_code) is not frame.f_code:
             return False
         return self._untraced(lambda: self._is_right(name, self._arguments[frame], returned))
 

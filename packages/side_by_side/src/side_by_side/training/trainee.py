@@ -212,11 +212,12 @@ class Trainee:
         return self.net.asarray(values, dtype, self.settings.device)
 
     def _load(self, weights: Arrays) -> None:
+        dtype, device = self.settings.dtype, self.settings.device
         try:
-            self.model.layers.load_state_dict(weights)
-        except ValueError as error:
-            sizes = "-".join(map(str, self.settings.sizes))
-            raise UserError(f"the weights do not fit a net of sizes {sizes}: {error}") from error
+            self.model.layers.load_state_dict({name: self.net.asarray(w, dtype, device) for name, w in weights.items()})
+        except (ValueError, RuntimeError) as error:  # in the framework's own words, which torch sets in several lines
+            sizes, said = "-".join(map(str, self.settings.sizes)), " ".join(str(error).split())
+            raise UserError(f"the weights do not fit a net of sizes {sizes}: {said}") from error
 
     def _score(self, x: Any, y: NDArray[Any]) -> float:
         outputs = self.model.predict(x)
