@@ -17,7 +17,8 @@ from .neuron import relu
 @takes("...>0, ...>0 or (batch>0, 1), (batch) -> ...")
 def mse_grad(output: Array, target: Array) -> Array:
     """∂mse/∂output = 2 (output − target) / number of elements (fast.ai book, chapter 17)."""
-    n, column = math.prod(shape(output)), target if shape(target) == shape(output) else unsqueeze(target, 1)
+    column = target if shape(target) == shape(output) else unsqueeze(target, 1)
+    n = math.prod(shape(output))
     return each(lambda y, t: 2 * (y - t) / n, output, column)
 
 
@@ -30,7 +31,7 @@ def relu_grad(grad_out: Array, x: Array) -> Array:
 @takes("(batch, n_out), (batch, n_in), (n_in, n_out) -> (batch, n_in), (n_in, n_out), (n_out)")
 def linear_grad(grad_out: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
     """With y = x @ w + b: ∂x = ∂y @ wᵀ, ∂w = xᵀ @ ∂y, ∂b = Σ over the batch of ∂y (fast.ai book, chapter 17)."""
-    return dots(grad_out, w), dots(transpose(x), transpose(grad_out)), sum_rows(grad_out)
+    return dots(grad_out, w), dots(transpose(x), transpose(grad_out)), list(map(sum, transpose(grad_out)))
 
 
 def loss_and_grads(params: Params, x: Array, target: Array) -> tuple[Array, list[tuple[Array, Array]]]:
@@ -43,12 +44,7 @@ def loss_and_grads(params: Params, x: Array, target: Array) -> tuple[Array, list
 
     grads = []
     for layer in reversed(range(len(params))):
-        grads.append((dots(transpose(inputs[layer]), transpose(grad)), sum_rows(grad)))
+        grads.append((dots(transpose(inputs[layer]), transpose(grad)), list(map(sum, transpose(grad)))))
         if layer > 0:  # the net's own input needs no gradient
             grad = relu_grad(dots(grad, params[layer][0]), outputs[layer - 1])
     return loss, grads[::-1]
-
-
-def sum_rows(a: Array) -> Array:
-    """Σ over the batch: every sample has used the same bias, so their gradients add up."""
-    return list(map(sum, transpose(a)))

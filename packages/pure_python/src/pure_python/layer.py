@@ -53,7 +53,7 @@ def matmul_builtin(a: Array, b: Array) -> Array:
 
 
 def sum_of_products(xs: Array, ys: Array) -> Array:
-    """Σ xᵢyᵢ of two rows of one length."""
+    """Σ xᵢyᵢ, for rows of one length."""
     return sum(map(operator.mul, xs, ys))
 
 
@@ -68,7 +68,7 @@ def matmul(a: Array, b: Array) -> Array:
 
 
 dot = getattr(math, "sumprod", sum_of_products)
-if hasattr(math, "sumprod"):  # since Python 3.12 a whole dot product is one built-in function
+if dot is not sum_of_products:  # from Python 3.12 on a whole dot product is one built-in function
     MATMULS["sumprod"] = matmul
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .arrays import Array, Name, add, asarray, shape, tolist, transpose
-from .backward import mse_grad, relu_grad, sum_rows
+from .backward import mse_grad, relu_grad
 from .layer import Seed, dots, kaiming_std, layer_on_each, normal
 from .mlp import each_layer, mse
 from .neuron import relu
@@ -76,8 +76,8 @@ class Linear(Module):
 
     def backward(self, grad_out: Array, x: Array, need_grad_x: bool) -> Array | None:
         """Adds ∂weight = ∂yᵀ @ x and ∂bias = Σ ∂y to the gradients; gives ∂x = ∂y @ weight where it is needed."""
-        grad_weight = dots(transpose(grad_out), transpose(x))
-        for parameter, grad in ((self.weight, grad_weight), (self.bias, sum_rows(grad_out))):
+        columns = transpose(grad_out)
+        for parameter, grad in ((self.weight, dots(columns, transpose(x))), (self.bias, list(map(sum, columns)))):
             parameter.grad = grad if parameter.grad is None else add(parameter.grad, grad)
         return dots(grad_out, transpose(self.weight.data)) if need_grad_x else None
 
