@@ -5,76 +5,46 @@ back, layer by layer. Each `*_grad` takes the gradient that arrives at its funct
 inputs.
 """
 
-from .arrays import Array, check_arrays, shape, transpose, unsqueeze
-from .layer import linear, matmul
-from .mlp import Params, check_loss, check_net, flat, mse
+import math
+
+from .arrays import Array, each, shape, transpose, unsqueeze
+from .guard import takes
+from .layer import dots, linear
+from .mlp import Params, mse
 from .neuron import relu
 
 
+@takes("...>0, ...>0 or (batch>0, 1), (batch) -> ...")
 def mse_grad(output: Array, target: Array) -> Array:
-    """∂mse/∂output = 2 (output − target) / number of elements, in output's shape (fast.ai book, chapter 17).
-
-    Raises ValueError for shapes that mse does not take, and for an empty batch.
-    """
-    check_loss("mse_grad", output, target)
-    if shape(target) != shape(output):
-        target = unsqueeze(target, 1)
-    return _mse_grad(output, target, len(list(flat(output))))
+    """∂mse/∂output = 2 (output − target) / number of elements (fast.ai book, chapter 17)."""
+    column = target if shape(target) == shape(output) else unsqueeze(target, 1)
+    n = math.prod(shape(output))
+    return each(lambda y, t: 2 * (y - t) / n, output, column)
 
 
+@takes("..., ... -> ...")
 def relu_grad(grad_out: Array, x: Array) -> Array:
-    """grad_out where x > 0, exactly 0 elsewhere, at 0 too (fast.ai book, chapter 17): two equal shapes → that shape.
-
-    Raises ValueError, naming both shapes, when they differ.
-    """
-    check_arrays("relu_grad", "..., ...", grad_out, x)
-    return _relu_grad(grad_out, x)
+    """∂y where x > 0, exactly 0 elsewhere, at 0 too (fast.ai book, chapter 17)."""
+    return each(lambda grad, number: grad if number > 0 else type(grad)(0), grad_out, x)
 
 
+@takes("(batch, n_out), (batch, n_in), (n_in, n_out) -> (batch, n_in), (n_in, n_out), (n_out)")
 def linear_grad(grad_out: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
-    """With y = x @ w + b: ∂x = ∂y @ wᵀ, ∂w = xᵀ @ ∂y, ∂b = Σ over the batch of ∂y (fast.ai book, chapter 17).
-
-    (batch, n_out), (batch, n_in), (n_in, n_out) → (grad_x, grad_w, grad_b) in the shapes of x, w, b.
-
-    Raises ValueError, naming the shapes, for any others.
-    """
-    check_arrays("linear_grad", "(batch, n_out), (batch, n_in), (n_in, n_out)", grad_out, x, w)
-    return matmul(grad_out, transpose(w)), matmul(transpose(x), grad_out), sum_rows(grad_out)
+    """With y = x @ w + b: ∂x = ∂y @ wᵀ, ∂w = xᵀ @ ∂y, ∂b = Σ over the batch of ∂y (fast.ai book, chapter 17)."""
+    return dots(grad_out, w), dots(transpose(x), transpose(grad_out)), list(map(sum, transpose(grad_out)))
 
 
 def loss_and_grads(params: Params, x: Array, target: Array) -> tuple[Array, list[tuple[Array, Array]]]:
-    """mse(mlp(x, params), target) and its gradients: (loss, [(grad_w, grad_b), …]) in the order of params.
-
-    Raises ValueError for no layers, shapes that do not fit, and an empty batch.
-    """
-    check_net("loss_and_grads", params, x, target)
-    inputs: list[Array] = []
-    outputs: list[Array] = []
+    """mse(mlp(x, params), target) and its gradients: (loss, [(grad_w, grad_b), …]) in the order of params."""
+    inputs, outputs = [x], []
     for w, b in params:
-        inputs.append(relu(outputs[-1]) if outputs else x)
         outputs.append(linear(inputs[-1], w, b))
+        inputs.append(relu(outputs[-1]))
     loss, grad = mse(outputs[-1], target), mse_grad(outputs[-1], target)
 
     grads = []
     for layer in reversed(range(len(params))):
-        grads.append((matmul(transpose(inputs[layer]), grad), sum_rows(grad)))
+        grads.append((dots(transpose(inputs[layer]), transpose(grad)), list(map(sum, transpose(grad)))))
         if layer > 0:  # the net's own input needs no gradient
-            grad = relu_grad(matmul(grad, transpose(params[layer][0])), outputs[layer - 1])
+            grad = relu_grad(dots(grad, params[layer][0]), outputs[layer - 1])
     return loss, grads[::-1]
-
-
-def sum_rows(a: Array) -> Array:
-    """(batch, n) → (n,): every sample has used the same bias, so their gradients add up."""
-    return [sum(column) for column in zip(*a, strict=True)]
-
-
-def _mse_grad(output: Array, target: Array, n: int) -> Array:
-    if isinstance(output, list):
-        return [_mse_grad(y, t, n) for y, t in zip(output, target, strict=True)]
-    return 2 * (output - target) / n
-
-
-def _relu_grad(grad_out: Array, x: Array) -> Array:
-    if isinstance(x, list):
-        return [_relu_grad(g, row) for g, row in zip(grad_out, x, strict=True)]
-    return grad_out if x > 0 else type(grad_out)(0)

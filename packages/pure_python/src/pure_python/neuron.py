@@ -4,28 +4,16 @@ A neuron weighs each input, adds the products up and adds a bias. Alone that is 
 can only learn what is not a straight line because of that bend.
 """
 
-from .arrays import Array, check_arrays
+from .arrays import Array, each
+from .guard import takes
 
 
+@takes("(n), (n), () -> ()")
 def neuron(inputs: Array, weights: Array, bias: Array) -> Array:
-    """Σ xᵢwᵢ + b, before the activation: (n,), (n,), () → () (fast.ai book, chapter 17).
-
-    Raises ValueError, naming the shapes, for any others.
-    """
-    check_arrays("neuron", "(n,), (n,), ()", inputs, weights, bias)
-    return sum(x * w for x, w in zip(inputs, weights, strict=True)) + bias
+    """Σ xᵢwᵢ + b, before the activation (fast.ai book, chapter 17)."""
+    return sum([x * w for x, w in zip(inputs, weights, strict=True)]) + bias
 
 
 def relu(x: Array) -> Array:
-    """max(x, 0) elementwise (Nair and Hinton 2010), on an Array of any shape or on a number; NaN stays NaN.
-
-    Raises ValueError for what is neither.
-    """
-    check_arrays("relu", "...", x)
-    return _relu(x)
-
-
-def _relu(x: Array) -> Array:
-    if isinstance(x, list):
-        return [_relu(row) for row in x]
-    return type(x)(0) if x <= 0 else x  # asked this way round, NaN is not ≤ 0 and passes through
+    """max(x, 0) elementwise, on an Array of any shape or on a number; NaN stays NaN (Nair and Hinton 2010)."""
+    return each(lambda number: type(number)(0) if number <= 0 else number, x)  # NaN is not ≤ 0
