@@ -17,13 +17,13 @@ from .neuron import relu
 @takes("...>0, ...>0 or (batch>0, 1), (batch) -> ...")
 def mse_grad(output: Array, target: Array) -> Array:
     """∂mse/∂output = 2 (output − target) / number of elements (fast.ai book, chapter 17)."""
-    return (output - target.view_as(output)) * (2 / output.numel())
+    return (output - target.view_as(output)).mul_(2 / output.numel())
 
 
 @takes("..., ... -> ...")
 def relu_grad(grad_out: Array, x: Array) -> Array:
     """∂y where x > 0, exactly 0 elsewhere, at 0 too (fast.ai book, chapter 17)."""
-    return torch.ops.aten.threshold_backward(grad_out, x, 0)  # what autograd calls; torch.where is up to 30 times slower
+    return torch.ops.aten.threshold_backward(grad_out, x, 0)  # autograd's own kernel; torch.where is far slower
 
 
 @takes("(batch, n_out), (batch, n_in), (n_in, n_out) -> (batch, n_in), (n_in, n_out), (n_out)")

@@ -88,7 +88,7 @@ def linear(x: Array, w: Array, b: Array) -> Array:
 
 def normal(n_in: int, n_out: int, std: float, seed: Seed, dtype: Name = None, device: Name = None) -> Array:
     """(n_in, n_out) random weights of N(0, std²); the same seed gives the same numbers, None gives fresh ones."""
-    generator = torch.Generator().manual_seed(random.Random(seed).getrandbits(64))  # it takes no longer seeds
+    generator = torch.Generator().manual_seed(random.Random(seed).getrandbits(64))  # it takes 64 bits
     weights = torch.randn(n_in, n_out, generator=generator, dtype=torch.float64) * std
     return asarray(weights, dtype or DTYPES[0], device)
 

@@ -71,16 +71,17 @@ class SGD:
 
     def step(self) -> None:
         """Move every parameter that has a gradient, all at once; gradients are left as they are."""
-        moved = [parameter for parameter in self.parameters if parameter.grad is not None]
-        if not moved:
+        grads = {parameter: parameter.grad for parameter in self.parameters if parameter.grad is not None}
+        if not grads:
             return
-        data, velocities = [parameter.data for parameter in moved], [parameter.grad for parameter in moved]
+        data, velocities = [parameter.data for parameter in grads], tuple(grads.values())
         if self.weight_decay:
             velocities = torch._foreach_add(velocities, data, alpha=self.weight_decay)
         if self.momentum:
-            old = [self.velocities.get(parameter, torch.zeros_like(parameter.data)) for parameter in moved]
-            velocities = torch._foreach_add(velocities, old, alpha=self.momentum)
-            self.velocities.update(zip(moved, velocities, strict=True))
+            zero = torch.zeros(())
+            last = [self.velocities.get(parameter, zero) for parameter in grads]
+            velocities = torch._foreach_add(velocities, last, alpha=self.momentum)
+            self.velocities.update(zip(grads, velocities, strict=True))
         torch._foreach_add_(data, velocities, alpha=-self.lr)
 
     def zero_grad(self) -> None:
