@@ -16,8 +16,8 @@ from .layer import Seed, kaiming_std, linear, normal
 from .mlp import each_layer, mse
 from .neuron import relu
 
-Parameter = nn.Parameter  # a tensor that is learned: `.data`, and `.grad`, None until the first backward
-
+# PyTorch's own, the very objects: a tensor that is learned, and whatever has some.
+Parameter = nn.Parameter
 Module = nn.Module
 
 

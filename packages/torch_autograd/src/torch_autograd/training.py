@@ -74,15 +74,15 @@ class SGD:
         parameters: list[Array] = [parameter for parameter in self.parameters if parameter.grad is not None]
         if not parameters:
             return
-        moves: Any = [parameter.grad for parameter in parameters]
+        gradients: Any = [parameter.grad for parameter in parameters]
         if self.weight_decay:
-            moves = torch._foreach_add(moves, parameters, alpha=self.weight_decay)
+            gradients = torch._foreach_add(gradients, parameters, alpha=self.weight_decay)
+        velocities = gradients
         if self.momentum:
             velocities = [self.velocities[parameter] for parameter in parameters]
             torch._foreach_mul_(velocities, self.momentum)
-            torch._foreach_add_(velocities, moves)
-            moves = velocities
-        torch._foreach_add_(parameters, moves, alpha=-self.lr)
+            torch._foreach_add_(velocities, gradients)
+        torch._foreach_add_(parameters, velocities, alpha=-self.lr)
 
     def zero_grad(self) -> None:
         """Forget all gradients, so that the next backward starts afresh."""
@@ -123,7 +123,8 @@ class Batches:
         order = list(range(len(self.x)))
         random.Random(self.seed + self.epoch).shuffle(order)
         self.epoch += 1
-        return zip(self.x[order].split(self.batch_size), self.target[order].split(self.batch_size), strict=True)
+        index = torch.tensor(order)
+        return zip(self.x[index].split(self.batch_size), self.target[index].split(self.batch_size), strict=True)
 
 
 def fit(
