@@ -35,8 +35,8 @@ def synchronize(device: str) -> None:
 def asarray(values: Any, dtype: Name = None, device: Name = None) -> Array:
     """Nested sequences, a tensor, or an array of any kind that NumPy can read, as a new Array.
 
-    Without a dtype an array that has one of DTYPES keeps it, and anything else becomes float32; without
-    a device a tensor stays where it is.
+    Without a dtype an array that has one of DTYPES keeps it, and anything else becomes float32; without a device a
+    tensor stays where it is.
     """
     if dtype not in (None, *DTYPES, "int64") or device not in (None, *devices()):
         raise ValueError(f"asarray: got {dtype=}, {device=}, expected {(*DTYPES, 'int64')} and {devices()}")

@@ -32,10 +32,11 @@ def relu_grad(grad_out: Array, x: Array) -> Array:
 
 
 @takes("(batch, n_out), (batch, n_in), (n_in, n_out) -> (batch, n_in), (n_in, n_out), (n_out)")
-def linear_grad(grad_out: Array, x: Array, w: Array) -> tuple[Array, ...]:
+def linear_grad(grad_out: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
     """With y = x @ w + b: ∂x = ∂y @ wᵀ, ∂w = xᵀ @ ∂y, ∂b = Σ over the batch of ∂y (fast.ai book, chapter 17)."""
-    leaves = leaf(x), leaf(w), leaf(w.new_zeros(w.shape[1]))
-    return torch.autograd.grad(linear(*leaves), leaves, grad_out)
+    x, w, b = leaf(x), leaf(w), leaf(w.new_zeros(w.shape[1]))
+    grad_x, grad_w, grad_b = torch.autograd.grad(linear(x, w, b), (x, w, b), grad_out)
+    return grad_x, grad_w, grad_b
 
 
 def loss_and_grads(params: Params, x: Array, target: Array) -> tuple[Array, list[tuple[Array, Array]]]:
