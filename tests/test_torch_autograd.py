@@ -1,4 +1,4 @@
-"""What holds for torch_autograd alone: its own operations tell autograd the right derivatives."""
+"""What holds for torch_autograd alone: PyTorch as it is, and three operations that tell autograd their derivative."""
 
 import pytest
 import torch
@@ -50,12 +50,56 @@ def test_gradcheck_catches_a_planted_error():
         torch.autograd.gradcheck(WithoutTheTwo.apply, inputs((5, 2), (5, 2)))
 
 
+class OwnLinear(net.Linear):
+    """Linear by our own Function."""
+
+    def forward(self, x):
+        """x @ weightᵀ + bias."""
+        return LinearFunction.apply(x, self.weight, self.bias)
+
+
+class OwnReLU(net.Module):
+    """ReLU by our own Function."""
+
+    forward = staticmethod(ReLUFunction.apply)
+
+
+class OwnMSELoss(net.Module):
+    """MSELoss by our own Function."""
+
+    forward = staticmethod(MSEFunction.apply)
+
+
+def test_a_model_of_the_custom_functions_has_the_same_gradients():
+    """The lesson's chain rule is not the one that PyTorch computes with."""
+    ours, plain = net.Model([3, 4, 2], loss=OwnMSELoss(), dtype="float64"), net.Model([3, 4, 2], dtype="float64")
+    ours.layers = net.Sequential(OwnLinear(3, 4, dtype="float64"), OwnReLU(), OwnLinear(4, 2, dtype="float64"))
+    ours.load_state_dict(plain.state_dict())
+    x, target = inputs((5, 3), (5, 2))
+    torch.testing.assert_close(ours(x, target), plain(x, target), rtol=1e-14, atol=0)
+    for model in (ours, plain):
+        model.backward()
+    for p, q in zip(ours.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(p.grad, q.grad, rtol=1e-13, atol=1e-15)
+
+
 def test_relu_has_derivative_zero_at_zero():
-    """The kink itself: 0 by our convention, in the custom function and in the plain one."""
-    for relu in (ReLUFunction.apply, net.relu):
+    """The kink itself: 0 by our convention, in the custom function, in the plain one and in the layer."""
+    for relu in (ReLUFunction.apply, net.relu, net.ReLU()):
         x = torch.tensor([-1.0, 0.0, 1.0], requires_grad=True)
         relu(x).backward(torch.tensor([torch.inf, torch.inf, torch.inf]))
         assert x.grad.tolist() == [0.0, 0.0, torch.inf]
+
+
+def test_the_classes_are_those_of_torch():
+    """A class of our own hides what PyTorch does."""
+    assert (net.Module, net.Sequential, net.Parameter) == (nn.Module, nn.Sequential, nn.Parameter)
+
+
+@pytest.mark.parametrize("layer", [net.Linear, net.ReLU, net.MSELoss, net.CrossEntropyLoss, net.Model])
+def test_nothing_of_nn_module_is_overridden(layer):
+    """A layer bends `torch.nn.Module` instead of using it."""
+    assert vars(nn.Module).keys() & vars(layer).keys() <= {"__init__", "forward", "__module__", "__doc__"}
 
 
 def test_linear_is_an_nn_module_of_its_own():
@@ -77,28 +121,36 @@ def test_nn_module_fails_without_super_init():
         Forgetful()
 
 
-def test_ours_fails_without_super_init_too():
-    """The class that all of stage 5 stands on hides that mistake."""
-
-    class Forgetful(net.Module):
-        def __init__(self):
-            self.fc1 = net.Linear(1, 1)
-
-    with pytest.raises(AttributeError, match=r"before Module.__init__\(\) call"):
-        Forgetful()
-
-
 def test_predict_leaves_no_graph():
     """Validation records gradients, and memory fills with graphs."""
     assert not net.Model([2, 3, 1], seed=0).predict(net.asarray([[1, 2]])).requires_grad
 
 
-def test_sgd_matches_torch_optim():
+def test_results_leave_no_graph():
+    """A gradient, or a loss beside it, keeps a whole graph alive."""
+    x, target, w, b = (net.asarray(values) for values in ([[1, 2]], [[1]], [[1], [2]], [3]))
+    loss, [grads] = net.loss_and_grads([(w, b)], x, target)
+    grads += *net.linear_grad(target, x, w), net.mse_grad(x, x), net.relu_grad(x, x)
+    labels = net.asarray([0], "int64")
+    for result in (loss, *grads, net.cross_entropy_grad(x, labels), net.linear(x, w, b), net.cross_entropy(x, labels)):
+        assert not result.requires_grad
+
+
+def test_leaves_of_the_caller_get_no_gradient():
+    """A function adds to the `.grad` of a tensor that it was given."""
+    x, target, w, b = inputs((5, 3), (5, 2), (3, 2), (2,))
+    net.loss_and_grads([(w, b)], x, target)
+    net.linear_grad(target, x, w)
+    assert [leaf.grad for leaf in (x, target, w, b)] == [None] * 4
+
+
+@pytest.mark.parametrize(("momentum", "weight_decay"), [(0, 0), (0.9, 0), (0, 0.01), (0.9, 0.01)])
+def test_sgd_matches_torch_optim(momentum, weight_decay):
     """Our update rule is not PyTorch's, whose it claims to be."""
     ours, theirs = (net.Model([3, 4, 2], seed=1, dtype="float64") for _ in range(2))
     sgds = [
-        net.SGD(ours.parameters(), 0.1, momentum=0.9, weight_decay=0.01),
-        torch.optim.SGD(theirs.parameters(), 0.1, momentum=0.9, weight_decay=0.01),
+        net.SGD(ours.parameters(), 0.1, momentum, weight_decay),
+        torch.optim.SGD(theirs.parameters(), 0.1, momentum, weight_decay=weight_decay),
     ]
     x, target = net.asarray([[1.0, -2.0, 0.5]] * 4, "float64"), net.asarray([[1.0, 2.0]] * 4, "float64")
     for _ in range(20):
