@@ -10,12 +10,13 @@ import random
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import fastai.optimizer as fastai
+import numpy as np
 import torch
 import torch.nn.functional as F
-from fastai.callback.core import Callback, CancelBackwardException, CancelBatchException, TrainEvalCallback
+from fastai.callback.core import CancelBackwardException, CancelBatchException, TrainEvalCallback
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
-from fastai.optimizer import Optimizer, sgd_step
 
 from .arrays import Array
 from .backward import leaf
@@ -58,12 +59,13 @@ def check_labels(labels: Array, n_classes: int) -> None:
         raise ValueError(f"got {labels.dtype} labels {labels}, expected int64 from 0 to {n_classes - 1}")
 
 
-class SGD(Optimizer):
+class SGD(fastai.Optimizer):
     """Stochastic gradient descent with momentum and weight decay, by PyTorch's rule.
 
     g = grad + weight_decay · p;  v = momentum · v + g, beginning with v = 0;  p = p − lr · v.
 
-    fastai's Optimizer calls a list of functions on each parameter; its own for weight decay changes the gradients.
+    fastai's Optimizer calls a list of functions on each parameter. Without momentum fastai's own follow this rule; with
+    it they keep the decay out of v, or add it to the gradients themselves.
     """
 
     def __init__(
@@ -71,8 +73,8 @@ class SGD(Optimizer):
     ) -> None:
         if min(lr, momentum, weight_decay) < 0:
             raise ValueError(f"SGD: got {lr=}, {momentum=}, {weight_decay=}, expected none below 0")
-        steps = [average_step, move] if momentum or weight_decay else [sgd_step]
-        super().__init__(list(parameters), steps, lr=lr, momentum=momentum, weight_decay=weight_decay)
+        steps = [momentum_step] if momentum else [fastai.weight_decay, fastai.sgd_step]
+        super().__init__(list(parameters), steps, lr=lr, mom=momentum, wd=weight_decay)
 
     def zero_grad(self) -> None:
         """Forget all gradients, so that the next backward starts afresh; fastai's own fills them with zeros."""
@@ -81,14 +83,11 @@ class SGD(Optimizer):
                 parameter.grad = None
 
 
-def average_step(p: Parameter, momentum: float, weight_decay: float, velocity: Any = 0, **_: Any) -> dict[str, Any]:
-    """v = momentum · v + grad + weight_decay · p, kept by the Optimizer as the parameter's state."""
-    return {"velocity": momentum * velocity + p.grad + weight_decay * p.data}
-
-
-def move(p: Parameter, lr: float, velocity: Array, **_: Any) -> None:
-    """p = p − lr · v."""
+def momentum_step(p: Parameter, lr: float, mom: float, wd: float, velocity: Any = 0, **_: Any) -> dict[str, Any]:
+    """What comes back is kept by the Optimizer, as the parameter's state, and given at the next step."""
+    velocity = mom * velocity + p.grad + wd * p.data
     p.data.add_(velocity, alpha=-lr)
+    return {"velocity": velocity}
 
 
 class Solved:
@@ -124,8 +123,10 @@ class Batches:
         order = list(range(len(self.x)))
         random.Random(self.seed + self.epoch).shuffle(order)
         self.epoch += 1
-        x, target = self.x[order], self.target[order]
-        return zip(x.split(self.batch_size), target.split(self.batch_size), strict=True)
+        index = np.array(order, "int64")  # torch reads a list number by number
+        x, target = self.x[index], self.target[index]
+        starts = range(0, len(order), self.batch_size)
+        return ((x[i : i + self.batch_size], target[i : i + self.batch_size]) for i in starts)
 
 
 def fit(
@@ -138,7 +139,7 @@ def fit(
     device = next(iter(model.parameters())).device
     dls = DataLoaders(Loader(batches), Loader(()), device=device)  # nothing to validate on
     steps = EachStep(on_batch)
-    learner = Learner(dls, model, loss_func=own_loss, default_cbs=False, cbs=[TrainEvalCallback, steps])
+    learner = Learner(dls, model, loss_func=own_loss, default_cbs=False, cbs=steps)
     learner.opt = OwnRates(optimizer)
     learner.fit(epochs)
     return steps.losses
@@ -149,7 +150,7 @@ def own_loss(loss: Array, target: Array) -> Array:
     return loss
 
 
-class EachStep(Callback):
+class EachStep(TrainEvalCallback):
     """The Model's manners in a Learner's loop: it takes the target too, and goes backward itself."""
 
     def __init__(self, on_batch: Callable[[int, float], object] | None) -> None:
