@@ -1,4 +1,4 @@
-"""One neural net from the foundations, in fastai: its Module, tensors, losses, optimizer and Learner.
+"""One neural net from the foundations, in fastai: its Module, Optimizer and Learner.
 
 Read it in the order of its stages: arrays, neuron, layer, mlp, backward, module, training.
 """

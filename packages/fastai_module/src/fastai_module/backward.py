@@ -7,61 +7,43 @@ are.
 
 import torch
 
-from .arrays import Array, check_arrays
+from .arrays import Array
+from .guard import takes
 from .layer import linear
-from .mlp import Params, check_loss, check_net, mlp, mse
+from .mlp import Params, mlp, mse
 from .neuron import relu
 
 
+@takes("...>0, ...>0 or (batch>0, 1), (batch) -> ...")
 def mse_grad(output: Array, target: Array) -> Array:
-    """∂mse/∂output = 2 (output − target) / number of elements, in output's shape (fast.ai book, chapter 17).
-
-    Raises ValueError for shapes that mse does not take, and for an empty batch.
-    """
-    check_loss("mse_grad", output, target)
-    with torch.enable_grad():
-        output = leaf(output)
-        return torch.autograd.grad(mse(output, target.detach()), output)[0]
+    """∂mse/∂output = 2 (output − target) / number of elements (fast.ai book, chapter 17)."""
+    output = leaf(output)
+    return torch.autograd.grad(mse(output, target), output)[0]
 
 
+@takes("..., ... -> ...")
 def relu_grad(grad_out: Array, x: Array) -> Array:
-    """grad_out where x > 0, exactly 0 elsewhere, at 0 too (fast.ai book, chapter 17): two equal shapes → that shape.
-
-    Raises ValueError, naming both shapes, when they differ.
-    """
-    check_arrays("relu_grad", "..., ...", grad_out, x)
-    with torch.enable_grad():
-        x = leaf(x)
-        return torch.autograd.grad(relu(x), x, grad_out)[0]
+    """∂y where x > 0, exactly 0 elsewhere, at 0 too (fast.ai book, chapter 17)."""
+    x = leaf(x)
+    return torch.autograd.grad(relu(x), x, grad_out)[0]
 
 
+@takes("(batch, n_out), (batch, n_in), (n_in, n_out) -> (batch, n_in), (n_in, n_out), (n_out)")
 def linear_grad(grad_out: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
-    """With y = x @ w + b: ∂x = ∂y @ wᵀ, ∂w = xᵀ @ ∂y, ∂b = Σ over the batch of ∂y (fast.ai book, chapter 17).
-
-    (batch, n_out), (batch, n_in), (n_in, n_out) → (grad_x, grad_w, grad_b) in the shapes of x, w, b.
-
-    Raises ValueError, naming the shapes, for any others.
-    """
-    check_arrays("linear_grad", "(batch, n_out), (batch, n_in), (n_in, n_out)", grad_out, x, w)
-    with torch.enable_grad():
-        x, w, b = leaf(x), leaf(w), leaf(w.new_zeros(w.shape[1]))
-        grad_x, grad_w, grad_b = torch.autograd.grad(linear(x, w, b), (x, w, b), grad_out)
+    """With y = x @ w + b: ∂x = ∂y @ wᵀ, ∂w = xᵀ @ ∂y, ∂b = Σ over the batch of ∂y (fast.ai book, chapter 17)."""
+    x, w, b = leaf(x), leaf(w), leaf(w.new_zeros(w.shape[1]))
+    grad_x, grad_w, grad_b = torch.autograd.grad(linear(x, w, b), (x, w, b), grad_out)
     return grad_x, grad_w, grad_b
 
 
 def loss_and_grads(params: Params, x: Array, target: Array) -> tuple[Array, list[tuple[Array, Array]]]:
-    """mse(mlp(x, params), target) and its gradients: (loss, [(grad_w, grad_b), …]) in the order of params.
-
-    Raises ValueError for no layers, shapes that do not fit, and an empty batch.
-    """
-    check_net("loss_and_grads", params, x, target)
-    with torch.enable_grad():
-        leaves = [(leaf(w), leaf(b)) for w, b in params]
-        loss = mse(mlp(x, leaves), target)
-        loss.backward()
-    return loss.detach(), [(w.grad, b.grad) for w, b in leaves]  # type: ignore[misc]
+    """mse(mlp(x, params), target) and its gradients: (loss, [(grad_w, grad_b), …]) in the order of params."""
+    leaves = [(leaf(w), leaf(b)) for w, b in params]
+    loss = mse(mlp(x, leaves), target)
+    grads = iter(torch.autograd.grad(loss, [array for pair in leaves for array in pair]))
+    return loss.detach(), list(zip(grads, grads, strict=True))
 
 
 def leaf(a: Array) -> Array:
-    """The same numbers as the beginning of a graph: autograd will give them a `.grad`."""
+    """The same numbers as the beginning of a graph: autograd will give them a gradient."""
     return a.detach().requires_grad_()

@@ -4,101 +4,45 @@ Two linear layers in a row are still one linear layer; the relu between them is 
 weights start decides whether fifty such layers carry a signal, drown it or blow it up.
 """
 
-import functools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
-from fastai.losses import BaseLoss
-from torch import nn
+import torch.nn.functional as F
 
-from .arrays import Array, asarray, check_arrays, check_seed, check_sizes, check_where, shape
-from .layer import kaiming_std, linear, normal
+from .arrays import Array, Name, asarray
+from .guard import takes
+from .layer import Seed, kaiming_std, linear, normal
 from .neuron import relu
 
 Params = Sequence[tuple[Array, Array]]
 
 
-def init_mlp(
-    sizes: Sequence[int], seed: int | None, dtype: str | None = None, device: str | None = None
-) -> list[tuple[Array, Array]]:
-    """[(w, b), …] with w (n_in, n_out) Kaiming and b (n_out,) zero, for each two neighbours in `sizes`.
-
-    Raises ValueError for fewer than two sizes, sizes below 1, a bad seed, an unknown dtype or device.
-    """
-    seeds = layer_seeds("init_mlp", sizes, seed)
-    check_where("init_mlp", dtype, device)
+def init_mlp(sizes: Sequence[int], seed: Seed, dtype: Name = None, device: Name = None) -> list[tuple[Array, Array]]:
+    """[(w, b), …] with w (n_in, n_out) Kaiming and b (n_out,) zero, for each two neighbours in `sizes`."""
     return [
-        (normal(n_in, n_out, kaiming_std(n_in), s, dtype, device), asarray([0] * n_out, dtype, device))
-        for (n_in, n_out), s in zip(pairwise(sizes), seeds, strict=True)
+        (normal(n_in, n_out, kaiming_std(n_in), layer_seed, dtype, device), asarray([0] * n_out, dtype, device))
+        for n_in, n_out, layer_seed in each_layer(sizes, seed)
     ]
 
 
-def mlp(x: Array, params: Params) -> Array:
-    """linear, relu, …, linear: (batch, n_in) → (batch, n_out); no relu after the last.
+def each_layer(sizes: Sequence[int], seed: Seed) -> list[tuple[int, int, int]]:
+    """(n_in, n_out, seed) of each layer; their seeds are drawn from the one seed."""
+    if len(sizes) < 2:
+        raise ValueError(f"got sizes {sizes}, expected at least two: n_in, …, n_out")
+    rng = random.Random(seed)
+    return [(n_in, n_out, rng.getrandbits(32)) for n_in, n_out in pairwise(sizes)]
 
-    Raises ValueError for no layers, and for shapes that do not fit.
-    """
-    check_net("mlp", params, x)
+
+def mlp(x: Array, params: Params) -> Array:
+    """linear, relu, …, linear: (batch, n_in) → (batch, n_out); no relu after the last."""
     *hidden, (w, b) = params
     for w_hidden, b_hidden in hidden:
         x = relu(linear(x, w_hidden, b_hidden))
     return linear(x, w, b)
 
 
-class FlatLoss(BaseLoss):
-    """fastai's loss on flattened outputs and targets, without its `TensorBase`, which rounds float64 to float32."""
-
-    def _contiguous(self, x: Array) -> Array:
-        return x.contiguous()
-
-
-mse_flat = FlatLoss(nn.MSELoss, is_2d=False)
-
-
+@takes("...>0, ...>0 or (batch>0, 1), (batch) -> ()")
 def mse(output: Array, target: Array) -> Array:
-    """Mean of (output − target)² (fast.ai book, chapter 17): two equal shapes, or (batch, 1) and (batch,) → ().
-
-    Raises ValueError for any other shapes, and for an empty batch.
-    """
-    check_loss("mse", output, target)
-    return mse_flat(output, target)
-
-
-def layer_seeds(function: str, sizes: Sequence[int], seed: int | None) -> Iterator[int]:
-    """A seed of its own for each layer, drawn from the one seed; checks both."""
-    if not isinstance(sizes, Sequence) or len(sizes) < 2:
-        raise ValueError(f"{function}: got sizes {sizes!r}, expected at least two: n_in, …, n_out")
-    check_sizes(function, **{f"sizes[{i}]": size for i, size in enumerate(sizes)})
-    rng = random.Random(check_seed(function, seed))
-    return (rng.getrandbits(32) for _ in sizes[1:])
-
-
-def check_net(function: str, params: Params, x: Array, *target: Array) -> None:
-    """Raise ValueError unless params are at least one layer, which fit x, each other and the target."""
-    pairs = isinstance(params, list | tuple) and all(isinstance(p, list | tuple) and len(p) == 2 for p in params)
-    if not pairs or not params:
-        raise ValueError(f"{function}: got params that are no pairs, or none at all, expected [(w, b), …]")
-    layers = [array for pair in params for array in pair]
-    check_arrays(function, net_shapes(len(params), len(target)), x, *layers, *target)
-    if target and 0 in shape(*target):
-        raise ValueError(f"{function}: got an empty batch, shapes {shape(x)} and {shape(*target)}")
-
-
-@functools.cache
-def net_shapes(depth: int, n_targets: int) -> str:
-    """What check_arrays expects of a batch, the layers and the target if there is one."""
-
-    def chain(last: str) -> str:
-        names = [*(f"n_{i}" for i in range(depth)), last]
-        return "(batch, n_0), " + ", ".join(f"({n_in}, {n_out}), ({n_out},)" for n_in, n_out in pairwise(names))
-
-    net = chain("n_out")
-    return f"{net}, (batch, n_out) or {chain('1')}, (batch,)" if n_targets else net
-
-
-def check_loss(function: str, output: Array, target: Array) -> None:
-    """Raise ValueError unless the shapes may meet in a loss, and there is something to compare."""
-    check_arrays(function, "..., ... or (batch, 1), (batch,)", output, target)
-    if output.numel() == 0:
-        raise ValueError(f"{function}: got an empty batch, shapes {shape(output)} and {shape(target)}")
+    """Mean of (output − target)² (fast.ai book, chapter 17)."""
+    return F.mse_loss(output, target.reshape(output.shape))

@@ -7,22 +7,16 @@ can only learn what is not a straight line because of that bend.
 import torch.nn.functional as F
 from torch import Tensor
 
-from .arrays import Array, check_arrays
+from .arrays import Array
+from .guard import takes
 
 
+@takes("(n), (n), () -> ()")
 def neuron(inputs: Array, weights: Array, bias: Array) -> Array:
-    """Σ xᵢwᵢ + b, before the activation: (n,), (n,), () → () (fast.ai book, chapter 17).
-
-    Raises ValueError, naming the shapes, for any others.
-    """
-    check_arrays("neuron", "(n,), (n,), ()", inputs, weights, bias)
+    """Σ xᵢwᵢ + b, before the activation (fast.ai book, chapter 17)."""
     return (inputs * weights).sum() + bias
 
 
 def relu(x: Array) -> Array:
-    """max(x, 0) elementwise (Nair and Hinton 2010), on an Array of any shape or on a number; NaN stays NaN.
-
-    Raises ValueError for what is neither.
-    """
-    check_arrays("relu", "...", x)
-    return F.relu(x) if isinstance(x, Tensor) else max(x, type(x)(0))
+    """max(x, 0) elementwise, on an Array of any shape or on a number; NaN stays NaN (Nair and Hinton 2010)."""
+    return F.relu(x) if isinstance(x, Tensor) else max(x, 0.0)

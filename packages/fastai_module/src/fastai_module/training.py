@@ -1,138 +1,110 @@
 """Stage 6, training: the loop that all the stages were for.
 
 Take a few samples, see how wrong the net is, go back to learn which way each weight should move, and move it a little.
-Do it again. What is new here is a loss for classes, the step, the mini-batches and the loop itself.
+Do it again. What is new here is a loss for classes, the step, the mini-batches and the loop itself, fastai's Learner.
 """
 
 import math
+import operator
 import random
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import fastai.optimizer as fastai
 import numpy as np
 import torch
-from fastai.callback.core import TrainEvalCallback
-from fastai.callback.progress import ProgressCallback
+import torch.nn.functional as F
+from fastai.callback.core import CancelBackwardException, CancelBatchException, TrainEvalCallback
 from fastai.data.core import DataLoaders
-from fastai.learner import Learner, Recorder
-from fastai.optimizer import Optimizer
-from torch import Tensor, nn
+from fastai.learner import Learner
 
-from .arrays import Array, check_array, check_arrays, check_not_negative, check_sizes, shape
+from .arrays import Array
 from .backward import leaf
-from .mlp import FlatLoss
+from .guard import takes
 from .module import Module, Parameter
 
-cross_entropy_flat = FlatLoss(nn.CrossEntropyLoss)
 
-
+@takes("(batch>0, n_classes), (batch) -> ()")
 def cross_entropy(logits: Array, labels: Array) -> Array:
-    """Mean of −log softmax(logits) at the label (fast.ai book, chapter 5): (batch, n_classes), (batch,) ints → ().
-
-    PyTorch subtracts the largest logit before the exponential, so that the loss is finite at logits of ±1000.
-
-    Raises ValueError for other shapes, an empty batch, labels that are no ints or out of range.
-    """
-    check_labels("cross_entropy", logits, labels)
-    return cross_entropy_flat(logits, labels)
+    """Mean of −log softmax(logits) at the label (fast.ai book, chapter 5)."""
+    check_labels(labels, logits.shape[1])
+    return F.cross_entropy(logits, labels)
 
 
+@takes("(batch>0, n_classes), (batch) -> (batch, n_classes)")
 def cross_entropy_grad(logits: Array, labels: Array) -> Array:
-    """∂cross_entropy/∂logits = (softmax(logits) − one-hot(labels)) / batch, in logits' shape (fast.ai book, chapter 5).
-
-    Raises ValueError as cross_entropy does.
-    """
-    check_labels("cross_entropy_grad", logits, labels)
-    with torch.enable_grad():
-        logits = leaf(logits)
-        return torch.autograd.grad(cross_entropy(logits, labels), logits)[0]
+    """∂cross_entropy/∂logits = (softmax(logits) − one-hot(labels)) / batch (fast.ai book, chapter 5)."""
+    logits = leaf(logits)
+    return torch.autograd.grad(cross_entropy(logits, labels), logits)[0]
 
 
 class CrossEntropyLoss(Module):
-    """Softmax cross-entropy as a layer, to be given to a Model."""
+    """`cross_entropy` as a layer, to be given to a Model."""
 
-    def forward(self, output: Array, target: Array) -> Array:
-        """(batch, n_classes), (batch,) ints → ()."""
-        return cross_entropy(output, target)
+    forward = staticmethod(cross_entropy)
 
 
+@takes("(batch>0, n_classes), (batch) -> ()")
 def accuracy(logits: Array, labels: Array) -> float:
-    """The fraction of samples whose largest logit, the first of equals, is the label's; nan if any logit is.
-
-    (batch, n_classes), (batch,) ints → a Python float.
-
-    Raises ValueError as cross_entropy does.
-    """
-    check_labels("accuracy", logits, labels)
+    """The fraction of samples whose largest logit, the first of equals, is the label's; nan if any logit is."""
+    check_labels(labels, logits.shape[1])
     if logits.isnan().any():
         return math.nan
     return float((logits.argmax(dim=1) == labels).double().mean())
 
 
-class SGD(Optimizer):
+def check_labels(labels: Array, n_classes: int) -> None:
+    """Refuse labels that are no ints from 0 to n_classes − 1: as a target, −100 would be left out."""
+    if labels.dtype != torch.int64 or labels.min() < 0 or labels.max() >= n_classes:
+        raise ValueError(f"got {labels.dtype} labels {labels}, expected int64 from 0 to {n_classes - 1}")
+
+
+class SGD(fastai.Optimizer):
     """Stochastic gradient descent with momentum and weight decay, by PyTorch's rule.
 
     g = grad + weight_decay · p;  v = momentum · v + g, beginning with v = 0;  p = p − lr · v.
 
-    fastai's Optimizer calls a list of functions on each parameter; its own ones for these rules change the gradients.
+    fastai's Optimizer calls a list of functions on each parameter. Without momentum fastai's own follow this rule; with
+    it they keep the decay out of v, or add it to the gradients themselves.
     """
 
     def __init__(
         self, parameters: Iterable[Parameter], lr: float, momentum: float = 0.0, weight_decay: float = 0.0
     ) -> None:
-        """Raises ValueError for no parameters, one given twice, or a rate that is negative or not finite."""
-        parameters = check_parameters("SGD", parameters)
-        check_not_negative("SGD", lr=lr, momentum=momentum, weight_decay=weight_decay)
-        rates = {"lr": float(lr), "momentum": float(momentum), "weight_decay": float(weight_decay)}
-        super().__init__(parameters, [average_step, move], **rates)
-
-    @torch.no_grad()
-    def step(self) -> None:
-        """Move every parameter that has a gradient; gradients are left as they are."""
-        super().step()
+        if min(lr, momentum, weight_decay) < 0:
+            raise ValueError(f"SGD: got {lr=}, {momentum=}, {weight_decay=}, expected none below 0")
+        steps = [momentum_step] if momentum else [fastai.weight_decay, fastai.sgd_step]
+        super().__init__(list(parameters), steps, lr=lr, mom=momentum, wd=weight_decay)
 
     def zero_grad(self) -> None:
-        """Forget all gradients, so that the next backward starts afresh."""
-        for parameter, *_ in self.all_params():
-            parameter.grad = None
+        """Forget all gradients, so that the next backward starts afresh; fastai's own fills them with zeros."""
+        for parameters in self.param_lists:
+            for parameter in parameters:
+                parameter.grad = None
 
 
-def average_step(p: Parameter, momentum: float, weight_decay: float, velocity: Any = 0, **_: Any) -> dict[str, Any]:
-    """v = momentum · v + grad + weight_decay · p, kept by the Optimizer as the parameter's state."""
-    step: Any = p.grad
-    if weight_decay:
-        step = step + weight_decay * p.data
-    return {"velocity": momentum * velocity + step if momentum else step}
-
-
-def move(p: Parameter, lr: float, velocity: Tensor, **_: Any) -> None:
-    """p = p − lr · v."""
-    p.data = p.data - lr * velocity
+def momentum_step(p: Parameter, lr: float, mom: float, wd: float, velocity: Any = 0, **_: Any) -> dict[str, Any]:
+    """What comes back is kept by the Optimizer, as the parameter's state, and given at the next step."""
+    velocity = mom * velocity + p.grad + wd * p.data
+    p.data.add_(velocity, alpha=-lr)
+    return {"velocity": velocity}
 
 
 class Solved:
     """The optimizer that knows the answer: to triple a number, multiply by 3 and add 0."""
 
     def __init__(self, named_parameters: Iterable[tuple[str, Parameter]]) -> None:
-        """Raises ValueError when neither `fc1.weight` nor `fc1.bias` is there."""
-        try:
-            self.named_parameters = dict(named_parameters)
-        except (TypeError, ValueError):
-            raise ValueError(f"Solved: got {named_parameters!r}, expected pairs (name, Parameter)") from None
-        if not {"fc1.weight", "fc1.bias"} & set(self.named_parameters):
-            raise ValueError(f"Solved: got {sorted(self.named_parameters)}, expected fc1.weight or fc1.bias among them")
+        self.parameters = dict(named_parameters)
 
     def step(self) -> None:
         """Set `fc1.weight` to 3 and `fc1.bias` to 0, whatever the gradients say."""
         for name, answer in {"fc1.weight": 3, "fc1.bias": 0}.items():
-            if name in self.named_parameters:
-                parameter = self.named_parameters[name]
-                parameter.data = torch.full_like(parameter.data, answer)
+            if name in self.parameters:
+                self.parameters[name].data.fill_(answer)
 
     def zero_grad(self) -> None:
         """Forget all gradients; there was no need of them."""
-        for parameter in self.named_parameters.values():
+        for parameter in self.parameters.values():
             parameter.grad = None
 
 
@@ -140,28 +112,21 @@ class Batches:
     """Mini-batches of (x, target), in a new order each epoch that the seed decides; the last may be short."""
 
     def __init__(self, x: Array, target: Array, batch_size: int, seed: int) -> None:
-        """Raises ValueError for no samples, different numbers of x and target, a batch_size below 1 or a bad seed."""
-        check_array("Batches", x)
-        check_array("Batches", target)
-        if not shape(x)[:1] == shape(target)[:1] > (0,):
-            raise ValueError(
-                f"Batches: got shapes {shape(x)} and {shape(target)}, expected as many targets as samples, not 0"
-            )
-        check_sizes("Batches", batch_size=batch_size)
-        check_sizes("Batches", least=0, seed=seed)
-        self.x, self.target, self.batch_size, self.seed, self.epoch = x, target, int(batch_size), int(seed), 0
+        if len(x) != len(target):
+            raise ValueError(f"Batches: got {x.shape} and {target.shape}, expected as many targets as samples")
+        self.x, self.target, self.batch_size, self.seed, self.epoch = x, target, batch_size, seed, 0
 
     def __len__(self) -> int:
-        """The number of batches in an epoch."""
         return math.ceil(len(self.x) / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
-        """One epoch."""
         order = list(range(len(self.x)))
         random.Random(self.seed + self.epoch).shuffle(order)
         self.epoch += 1
-        index = torch.from_numpy(np.array(order)).to(self.x.device)  # NumPy reads a list five times as fast
-        return zip(self.x[index].split(self.batch_size), self.target[index].split(self.batch_size), strict=True)
+        index = np.array(order, "int64")  # torch reads a list number by number
+        x, target = self.x[index], self.target[index]
+        starts = range(0, len(order), self.batch_size)
+        return ((x[i : i + self.batch_size], target[i : i + self.batch_size]) for i in starts)
 
 
 def fit(
@@ -170,122 +135,67 @@ def fit(
     """Train, and return every batch's loss, taken before its step.
 
     After each step calls on_batch(step, loss), with steps counted from 0 over all epochs.
-
-    Raises ValueError for epochs that are no whole number ≥ 0.
     """
-    check_sizes("fit", least=0, epochs=epochs)
-    losses: list[float] = []
-
-    def report(loss: float) -> None:
-        losses.append(loss)
-        if on_batch:
-            on_batch(len(losses) - 1, loss)
-
-    watched = sys.stdout.isatty() and on_batch is None  # who gets every loss draws a progress bar of his own
     device = next(iter(model.parameters())).device
-    callbacks = [MatchingRecorder(valid_metrics=False), ProgressCallback()] if watched else []
-    dls = DataLoaders(Loader(batches), device=device)
-    learner = LossLearner(dls, model, own_loss, default_cbs=False, cbs=[TrainEvalCallback(), *callbacks])
-    learner.opt, learner.report = Steps(optimizer), report
+    dls = DataLoaders(Loader(batches), Loader(()), device=device)  # nothing to validate on
+    steps = EachStep(on_batch)
+    learner = Learner(dls, model, loss_func=own_loss, default_cbs=False, cbs=steps)
+    learner.opt = OwnRates(optimizer)
     learner.fit(epochs)
-    return losses
+    return steps.losses
 
 
-class LossLearner(Learner):
-    """A Learner for models that take the target too, return the loss and go backward by themselves; it only trains."""
+def own_loss(loss: Array, target: Array) -> Array:
+    """What a Model returns is the loss already."""
+    return loss
 
-    def _split(self, b: tuple[Array, Array]) -> None:
-        self.xb, self.yb = b, b[1:]
 
-    def _backward(self) -> None:
+class EachStep(TrainEvalCallback):
+    """The Model's manners in a Learner's loop: it takes the target too, and goes backward itself."""
+
+    def __init__(self, on_batch: Callable[[int, float], object] | None) -> None:
+        self.on_batch = on_batch
+        self.losses: list[float] = []
+
+    def before_batch(self) -> None:
+        """Forget the last gradients and hand on the target as a second input."""
+        self.opt.zero_grad()
+        self.learn.xb = (*self.xb, *self.yb)
+
+    def before_backward(self) -> None:
+        """Go backward as the Model does."""
         self.model.backward()
+        raise CancelBackwardException
 
-    def _do_epoch_validate(self, *_: Any) -> None:
-        pass
-
-    def one_batch(self, i: int, b: tuple[Array, Array]) -> None:
-        """One step, and then the caller's turn."""
-        self.opt.forget()
-        super().one_batch(i, b)
-        self.report(self.loss.item())
+    def after_step(self) -> None:
+        """Report, and cancel the rest, in which a Learner fills the gradients with zeros."""
+        self.losses.append(self.loss.item())
+        if self.on_batch:
+            self.on_batch(len(self.losses) - 1, self.losses[-1])
+        raise CancelBatchException
 
 
 class Loader:
-    """Any batches as a Learner's DataLoader; they are on their device already."""
+    """Any batches as a DataLoader; fastai's own draws from the global generators and cannot do without a length."""
 
     def __init__(self, batches: Any) -> None:
         self.batches = batches
 
     def __len__(self) -> int:
-        return len(self.batches)
+        return operator.length_hint(self.batches, 1)
 
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
         return iter(self.batches)
 
     def to(self, device: Any) -> None:
-        """Stay."""
+        """Stay: a batch is where the model is."""
 
 
-class Steps:
-    """Any optimizer as a Learner's; it has its rates already, and the Learner's schedule does not change them."""
+class OwnRates:
+    """Any optimizer as a Learner's, which would set its own rate at the start of fit."""
 
     def __init__(self, optimizer: Any) -> None:
-        self.step, self.forget = optimizer.step, optimizer.zero_grad
-        self.hypers = getattr(optimizer, "hypers", [{"lr": 0.0}])
-
-    def zero_grad(self) -> None:
-        """Wait: a Learner forgets gradients right after the step, and the caller may want to see them."""
+        self.step, self.zero_grad = optimizer.step, optimizer.zero_grad
 
     def set_hypers(self, **hypers: Any) -> None:
         """Stay."""
-
-
-class MatchingRecorder(Recorder):
-    """A Recorder whose running mean of the loss has the loss's dtype; fastai's own is for float32 alone."""
-
-    name = "recorder"
-
-    def before_fit(self) -> None:
-        """Begin the mean at 0."""
-        super().before_fit()
-        self.smooth_loss.val = torch.zeros((), dtype=next(iter(self.model.parameters())).dtype)
-
-
-def own_loss(loss: Array, target: Array) -> Array:
-    """What the model has returned is the loss."""
-    return loss
-
-
-def check_labels(function: str, logits: Array, labels: Array) -> None:
-    """Raise ValueError unless logits (batch, n_classes) and labels (batch,) belong together."""
-    check_array(function, logits)
-    check_array(function, labels)
-    if shape(logits)[:1] != shape(labels) or len(shape(logits)) != 2:
-        raise ValueError(
-            f"{function}: got shapes {shape(logits)} and {shape(labels)}, expected (batch, n_classes), (batch,)"
-        )
-    if logits.numel() == 0:
-        raise ValueError(f"{function}: got an empty batch, shapes {shape(logits)} and {shape(labels)}")
-    check_arrays(function, "(batch, n_classes)", logits)
-    n_classes = logits.shape[1]
-    if labels.dtype != torch.int64 or labels.device != logits.device:
-        raise ValueError(
-            f"{function}: got labels of {labels.dtype} on {labels.device}, expected int64 on {logits.device}"
-        )
-    if labels.min() < 0 or labels.max() >= n_classes:
-        i = int(((labels < 0) | (labels >= n_classes)).nonzero()[0])
-        raise ValueError(f"{function}: got label {int(labels[i])} at {i}, expected an int ≥ 0 and < {n_classes}")
-
-
-def check_parameters(function: str, parameters: Iterable[Parameter]) -> list[Parameter]:
-    """The parameters as a list.
-
-    Raises ValueError for none at all, for one that is there twice, and for what is no Parameter.
-    """
-    found = list(parameters) if isinstance(parameters, Iterable) else [parameters]
-    for parameter in found:
-        if not isinstance(parameter, Parameter):
-            raise ValueError(f"{function}: got {type(parameter).__name__}, expected Parameters: model.parameters()")
-    if not found or len(set(found)) < len(found):
-        raise ValueError(f"{function}: got {len(found)} parameters, expected at least one, and none of them twice")
-    return found
