@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from shared_specs import calls, contract
+from shared_specs import calls
 from shared_specs.cases import Shape
-from shared_specs.compare import mentions, raises_naming
+from shared_specs.compare import refused
 from shared_specs.lab import Lab
 
 FUNCTIONS = [pytest.param(function, marks=getattr(pytest.mark, calls.stage_of(function))) for function in calls.CALLS]
@@ -16,33 +16,6 @@ FUNCTIONS = [pytest.param(function, marks=getattr(pytest.mark, calls.stage_of(fu
 def lab(impl: Any, device: str) -> Lab:
     """What makes arrays of the default dtype: what is malformed is so in every dtype."""
     return Lab(impl, impl.DTYPES[0], device)
-
-
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_call_that_the_malformed_ones_are_made_of_is_right(lab: Lab, function: str) -> None:
-    """The simplest call of the function is refused, so that refusing its malformed ones says nothing."""
-    calls.run(calls.text(function), lab)
-
-
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_malformed_arguments_are_refused(lab: Lab, function: str) -> None:
-    """None, text, a size of 1.5 or a negative rate is computed with, or ends in an accident somewhere inside.
-
-    ValueError or TypeError will do, if it names the function; a Model and a loss may leave that to what they call.
-    """
-    name = function.rpartition(".")[2]
-    names = [name] if contract.stage_of(name) or name == "load_state_dict" else []
-    problems = []
-    for line in calls.malformed(function):
-        try:
-            got = calls.run(line, lab)
-        except (ValueError, TypeError) as error:
-            problems += [f"{line}: {error!r} does not name {name}" for name in names if not mentions(str(error), name)]
-        except Exception as error:
-            problems.append(f"{line}: raised {error!r}, expected ValueError or TypeError")
-        else:
-            problems.append(f"{line}: got {got!r:.80}, expected ValueError or TypeError")
-    assert not problems, "\n".join(problems)
 
 
 LAYERS_THAT_DO_NOT_FIT = [
@@ -68,5 +41,5 @@ LAYERS_THAT_DO_NOT_FIT = [
 )
 def test_layers_that_do_not_fit_are_refused(lab: Lab, line: str, shapes: list[Shape]) -> None:
     """A net is computed as far as its layers fit, and the message names a function that nobody called."""
-    with raises_naming(ValueError, line, line.partition("(")[0], *shapes):
+    with refused(line):
         calls.run(line, lab)

@@ -21,7 +21,7 @@ from shared_specs.cases import (
     nan_sources,
     operations,
 )
-from shared_specs.compare import raises_naming
+from shared_specs.compare import refused
 from shared_specs.lab import Lab
 from shared_specs.oracle import Nested, exact, flat
 
@@ -40,7 +40,7 @@ def test_mse_grad_is_the_slope_of_mse(impl: Any, lab: Lab, output: Nested, targe
 
 def test_mse_grad_rejects_an_empty_batch(impl: Any, lab: Lab) -> None:
     """The gradient of a loss that does not exist."""
-    with raises_naming(ValueError, "mse_grad([], [])", "mse_grad"):
+    with refused("mse_grad([], [])"):
         impl.mse_grad(lab.array([]), lab.array([]))
 
 
@@ -143,7 +143,7 @@ def test_gradients_start_afresh_at_each_call(impl: Any, lab: Lab) -> None:
 
 def test_gradients_of_an_empty_batch_are_rejected(impl: Any, lab: Lab) -> None:
     """Training goes on over no data, with gradients of 0 or nan."""
-    with raises_naming(ValueError, "loss_and_grads(params, [], [])", "loss_and_grads", "(0,)"):
+    with refused("loss_and_grads(params, [], [])"):
         impl.loss_and_grads(lab.array(NETS[8].params), lab.array([]), lab.array([]))
 
 
@@ -157,7 +157,7 @@ def test_gradients_of_data_that_does_not_fit_are_rejected(
 ) -> None:
     """Targets are broadcast against outputs: the loss is of other pairs than meant."""
     params = [(lab.filled((3, 4)), lab.filled((4,))), (lab.filled((4, 1)), lab.filled((1,)))]
-    with raises_naming(ValueError, f"loss_and_grads(params, {x}, {target})", str(named)):
+    with refused(f"loss_and_grads(params, {x}, {target})"):
         impl.loss_and_grads(params, lab.filled(x), lab.filled(target))
 
 

@@ -1,15 +1,14 @@
 """Inputs that catch carelessness: frozen arrays, views, other dtypes, huge and tiny numbers, very deep nets."""
 
-from functools import partial
 from typing import Any
 
 import pytest
 
 from shared_specs import oracle
-from shared_specs.cases import OPERATIONS, Operation, each_array
-from shared_specs.compare import dtype_of, raises_naming
+from shared_specs.cases import OPERATIONS, Operation
+from shared_specs.compare import dtype_of, refused
 from shared_specs.lab import Lab
-from shared_specs.oracle import elementwise, exact, flat
+from shared_specs.oracle import exact, flat
 
 EVERY_OPERATION = [
     pytest.param(operation, marks=getattr(pytest.mark, operation.stage), id=f"{operation}-{i}")
@@ -59,16 +58,6 @@ def test_asarray_takes_numpy_arrays_in_any_layout(impl: Any, numpy: Any) -> None
     for array in (frozen, frozen[::-1], frozen[:, ::-2], frozen[:, 1], numpy.broadcast_to(frozen[0], (4, 3))):
         assert impl.tolist(impl.asarray(array)) == array.tolist()
         impl.relu(impl.asarray(array))
-
-
-@pytest.mark.parametrize("operation", EVERY_OPERATION)
-def test_ints_among_floats_are_refused_or_computed_with(impl: Any, lab: Lab, operation: Operation) -> None:
-    """An Array of ints in the place of floats makes the result an int, or a wrong one: each number is cut."""
-    for position in operation.arrays():
-        ints = each_array(lambda leaf: elementwise(lambda z: round(4 * z), leaf), operation.arguments[position])
-        lab.check_refused_or_right(
-            operation, position, ints, each_array(partial(impl.asarray, dtype="int64", device=lab.device), ints)
-        )
 
 
 @pytest.mark.parametrize("operation", EVERY_OPERATION)
@@ -161,29 +150,12 @@ def test_rank_0_arrays_are_arrays(impl: Any, lab: Lab) -> None:
         lab.check(call, got, expected)
 
 
-@pytest.mark.training
-@pytest.mark.parametrize("function", ["cross_entropy", "cross_entropy_grad", "accuracy"])
-def test_empty_batch_with_classes_is_refused(impl: Any, lab: Lab, function: str) -> None:
-    """No samples of three classes, cut from a batch, have a mean all the same: nan or 0."""
-    logits, labels = lab.array([[1.0, 2.0, 3.0]])[:0], lab.labels([0])[:0]
-    with pytest.raises(ValueError, match=function):
-        getattr(impl, function)(logits, labels)
-
-
 @pytest.mark.backward
 def test_empty_batch_with_features_is_refused(impl: Any, lab: Lab) -> None:
     """No samples of three features, cut from a batch, have a loss and gradients all the same: nan or 0."""
     params = [(lab.filled((3, 2)), lab.filled((2,)))]
-    with pytest.raises(ValueError, match="loss_and_grads"):
+    with refused("loss_and_grads(…)"):
         impl.loss_and_grads(params, lab.filled((1, 3))[:0], lab.filled((1, 2))[:0])
-
-
-@pytest.mark.backward
-def test_net_without_outputs_has_no_loss(impl: Any, lab: Lab) -> None:
-    """Samples without a single output have a loss and gradients all the same: nan or 0."""
-    params = [(lab.filled((3, 0)), lab.filled((0,)))]
-    with raises_naming(ValueError, "loss_and_grads([(w, b)], x, target)", "loss_and_grads", (5, 3), (5, 0)):
-        impl.loss_and_grads(params, lab.filled((5, 3)), lab.filled((5, 0)))
 
 
 # ------------------------------------------------------------------------------------------------- depth

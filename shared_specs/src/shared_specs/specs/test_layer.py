@@ -11,7 +11,7 @@ import pytest
 
 from shared_specs import oracle
 from shared_specs.cases import FACTOR_IDS, FACTORS, Misfit, Operation, Shape, filled, misfits, nan_sources, operations
-from shared_specs.compare import raises_naming
+from shared_specs.compare import refused
 from shared_specs.lab import Lab
 from shared_specs.oracle import Nested, exact, flat
 
@@ -68,7 +68,7 @@ def test_every_rung_of_matmul_rejects_other_inner_sizes(impl: Any, lab: Lab, sha
     """Without a check, loops and einsum take (5, 1) @ (7, 3) and give a (5, 3) of wrong numbers."""
     a, b = (lab.array(filled(0.5, shape)) for shape in shapes)
     for name, rung in impl.MATMULS.items():
-        with raises_naming(ValueError, f"MATMULS[{name!r}](a, b)", rung.__name__, *map(str, shapes)):
+        with refused(f"MATMULS[{name!r}](a, b)"):
             rung(a, b)
 
 
@@ -190,8 +190,7 @@ def test_normal_scales_the_same_numbers_by_std(impl: Any, lab: Lab) -> None:
 @pytest.mark.parametrize("argument", ["dtype", "device"])
 def test_normal_rejects_unknown_dtypes_and_devices(impl: Any, argument: str) -> None:
     """A misspelt dtype or device is ignored, and weights lie where nobody expects them."""
-    known = impl.DTYPES if argument == "dtype" else impl.devices()
-    with raises_naming(ValueError, f"normal(…, {argument}='abacus')", "abacus", *known):
+    with refused(f"normal(…, {argument}='abacus')"):
         impl.normal(2, 3, 1.0, seed=7, **{argument: "abacus"})
 
 
