@@ -43,9 +43,9 @@ def test_results_are_right_in_full_precision(lab: Lab, example: Example, layout:
 
 @every(ALL)
 @holds_for(data=strategies.data())
-def test_results_are_right_at_any_size(lab: Lab, exact_lab: Lab, example: Example, data: Any) -> None:
+def test_results_are_right_at_any_size(one_lab: Lab, exact_lab: Lab, example: Example, data: Any) -> None:
     """Some size, depth or batch comes out wrong, or a unit at its kink; on Fractions not even by a rounding."""
-    lab = exact_lab if example.operation.rational else lab
+    lab = exact_lab if example.operation.rational else one_lab
     numbers = data.draw(strategies.arguments(example))
     expected = strategies.remembered(example.operation.answer, *held(numbers, "float64"))
     for call, compute in example.operation.ways(lab).items():
@@ -78,11 +78,11 @@ def test_nan_is_never_hidden(lab: Lab, example: Example) -> None:
 
 
 @every(WITH_ROOM)
-def test_shapes_that_do_not_fit_are_refused(lab: Lab, example: Example) -> None:
+def test_shapes_that_do_not_fit_are_refused(one_lab: Lab, example: Example) -> None:
     """Shapes that do not fit are cut or broadcast until they do: a size of 1, an axis too few or too many."""
-    for call, compute in example.operation.ways(lab).items():
+    for call, compute in example.operation.ways(one_lab).items():
         for shapes in example.misfits():
-            arguments = replace(example, shapes=shapes).filled(lab)
+            arguments = replace(example, shapes=shapes).filled(one_lab)
             with refused(f"{call}{shapes}"):
                 compute(*arguments)
 
@@ -121,37 +121,37 @@ def test_unknown_dtypes_and_devices_are_refused(impl: Any, maker: str) -> None:
 
 
 @every(LOSSES)
-def test_an_empty_batch_is_refused(lab: Lab, example: Example) -> None:
+def test_an_empty_batch_is_refused(one_lab: Lab, example: Example) -> None:
     """The mean of nothing is nan or 0, and a run over no data looks like one that works."""
     n = example.operation.n_given
-    for call, compute in example.operation.ways(lab).items():
-        for empty in (lambda array: array[:0], lambda array: lab.array([])):
-            arguments = [lab.array(values) for values in example.numbers()]
+    for call, compute in example.operation.ways(one_lab).items():
+        for empty in (lambda array: array[:0], lambda array: one_lab.array([])):
+            arguments = [one_lab.array(values) for values in example.numbers()]
             with refused(f"{call} of an empty batch"):
                 compute(*map(empty, arguments[:n]), *arguments[n:])
 
 
 @every(WITH_LABELS)
-def test_labels_that_are_no_classes_are_refused(lab: Lab, example: Example) -> None:
+def test_labels_that_are_no_classes_are_refused(one_lab: Lab, example: Example) -> None:
     """A label of −1 counts from the end, −100 is ignored as in PyTorch, or n_classes reads another sample's logits."""
     logits, labels, *loaded = example.numbers()
-    for call, compute in example.operation.ways(lab).items():
+    for call, compute in example.operation.ways(one_lab).items():
         for wrong in (-1, -100, example.n_classes, 2**40):
             for place in range(len(labels)):
                 odd = [*labels[:place], wrong, *labels[place + 1 :]]
                 with refused(f"{call}, labels {odd} of {example.n_classes} classes"):
-                    compute(*map(lab.array, (logits, odd, *loaded)))
+                    compute(*map(one_lab.array, (logits, odd, *loaded)))
 
 
 @every(WITH_LABELS)
-def test_labels_that_are_floats_are_refused(lab: Lab, example: Example) -> None:
+def test_labels_that_are_floats_are_refused(one_lab: Lab, example: Example) -> None:
     """Targets of a regression are taken for classes, and cut to whole numbers."""
     logits, labels, *loaded = example.numbers()
-    for call, compute in example.operation.ways(lab).items():
+    for call, compute in example.operation.ways(one_lab).items():
         for shift in (0.0, 0.25):
             odd = [label + shift for label in labels]
             with refused(f"{call}, labels {odd}"):
-                compute(*map(lab.array, (logits, odd, *loaded)))
+                compute(*map(one_lab.array, (logits, odd, *loaded)))
 
 
 # ------------------------------------------------------------------------------------------------- courtesy
@@ -159,12 +159,11 @@ def test_labels_that_are_floats_are_refused(lab: Lab, example: Example) -> None:
 
 @pytest.mark.courtesy
 @every(POLITE)
-def test_refusals_name_the_function_and_the_shapes(impl: Any, device: str, example: Example) -> None:
+def test_refusals_name_the_function_and_the_shapes(one_lab: Lab, example: Example) -> None:
     """Who reads the message does not learn which function got which shapes, and which ones it takes."""
-    lab = Lab(impl, impl.DTYPES[0], device)
-    for call, compute in example.operation.ways(lab).items():
+    for call, compute in example.operation.ways(one_lab).items():
         for shapes in example.misfits():
-            arguments = replace(example, shapes=shapes).filled(lab)
+            arguments = replace(example, shapes=shapes).filled(one_lab)
             with pytest.raises(ValueError) as refusal:  # noqa: PT011
                 compute(*arguments)
             absent = operations.missing(example.operation, shapes, str(refusal.value))
