@@ -141,9 +141,9 @@ def test_gradients_start_afresh_at_each_call(impl: Any, lab: Lab) -> None:
     lab.check("loss_and_grads(…), a second time", impl.loss_and_grads(*arguments), answers(NETS[8]))
 
 
-def test_gradients_go_as_deep_as_asked(impl: Any, lab: Lab) -> None:
+def test_gradients_go_as_deep_as_asked(impl: Any, one_lab: Lab) -> None:
     """A net is walked back by recursion, and Python's stack is not as deep as the net."""
-    params = [(lab.array([[1.0]]), lab.array([0.0])) for _ in range(2000)]
-    loss, grads = impl.loss_and_grads(params, lab.array([[1.0]]), lab.array([[0.0]]))
-    lab.check("loss_and_grads(…)[0]", loss, 1)
-    assert [[impl.tolist(grad) for grad in pair] for pair in grads] == [[[[2.0]], [2.0]]] * 2000
+    params = [(one_lab.array([[1.0]]), one_lab.array([0.0])) for _ in range(1100)]
+    loss, grads = impl.loss_and_grads(params, one_lab.array([[1.0]]), one_lab.array([[0.0]]))
+    one_lab.check("loss_and_grads(…)[0]", loss, 1)
+    assert [[impl.tolist(grad) for grad in pair] for pair in grads] == [[[[2.0]], [2.0]]] * 1100

@@ -114,11 +114,11 @@ def test_mlp_keeps_a_nan_in_its_sample(impl: Any, lab: Lab) -> None:
     )
 
 
-@pytest.mark.parametrize("depth", [1, 2000])
-def test_mlp_goes_as_deep_as_asked(impl: Any, lab: Lab, depth: int) -> None:
+@pytest.mark.parametrize("depth", [1, 1100])
+def test_mlp_goes_as_deep_as_asked(impl: Any, one_lab: Lab, depth: int) -> None:
     """A net is walked by recursion, and Python's stack is not as deep as the net."""
-    params = [(lab.array([[1.0]]), lab.array([0.0]))] * depth
-    lab.check("mlp(x, params)", impl.mlp(lab.array([[1.0]]), params), [[1]])
+    params = [(one_lab.array([[1.0]]), one_lab.array([0.0]))] * depth
+    one_lab.check("mlp(x, params)", impl.mlp(one_lab.array([[1.0]]), params), [[1]])
 
 
 # ------------------------------------------------------------------------------------------------- mse

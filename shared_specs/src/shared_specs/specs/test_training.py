@@ -16,7 +16,7 @@ from shared_specs.cases import (
     named,
     net_called,
 )
-from shared_specs.compare import refused
+from shared_specs.compare import TOLERANCES, refused
 from shared_specs.lab import Lab
 from shared_specs.oracle import Nested, Params, exact
 from shared_specs.strategies import holds_for
@@ -121,7 +121,7 @@ def test_accuracy_is_the_fraction_right(impl: Any, lab: Lab, logits: Nested, cla
     """A count for a fraction, the smallest logit for the largest, or a number that is no Python float."""
     got = impl.accuracy(lab.array(logits), lab.labels(classes))
     assert type(got) is float
-    assert got == pytest.approx(right, rel=1e-15)
+    assert got == pytest.approx(right, rel=TOLERANCES[lab.dtype])
 
 
 def test_accuracy_of_nan_is_nan(impl: Any, lab: Lab) -> None:
