@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared_specs.compare import EXACT, assert_close, raises_naming, ulps
+from shared_specs.compare import EXACT, assert_close, refused, ulps
 
 RIGHT = [[1.0, -2.0], [3.0, 5.0]]
 NAN, INF = math.nan, math.inf
@@ -225,7 +225,7 @@ def fails_with(error: BaseException | None) -> Callable[[], None]:
 )
 def test_an_error_that_names_function_and_shapes_passes(message: str) -> None:
     """Another library's way to write a shape is refused."""
-    with raises_naming(ValueError, "linear(x, w, b)", "linear", (5, 784), (10,)):
+    with refused("linear(x, w, b)", "linear", (5, 784), (10,), by=[ValueError]):
         raise ValueError(message)
 
 
@@ -236,8 +236,8 @@ def test_an_error_that_names_function_and_shapes_passes(message: str) -> None:
         (ValueError("layer: got (5, 784) and (10,)"), "which does not name linear"),
         (ValueError("linear_grad: got (5, 784) and (10,)"), "which does not name linear"),
         (ValueError("linear: got (15, 784) and (10,)"), r"which does not name \(5, 784\)"),
-        (IndexError("linear (5, 784) (10,)"), "raised IndexError.* expected a ValueError that names linear"),
-        (None, "raised nothing, expected a ValueError that names linear"),
+        (IndexError("linear (5, 784) (10,)"), "raised IndexError.* expected ValueError that names linear"),
+        (None, "raised nothing, expected ValueError that names linear"),
     ],
 )
 def test_another_error_or_none_fails(error: BaseException | None, complaint: str) -> None:
@@ -245,6 +245,6 @@ def test_another_error_or_none_fails(error: BaseException | None, complaint: str
     function = fails_with(error)
     with (
         pytest.raises(AssertionError, match=complaint),
-        raises_naming(ValueError, "linear(x, w, b)", "linear", (5, 784), (10,)),
+        refused("linear(x, w, b)", "linear", (5, 784), (10,), by=[ValueError]),
     ):
         function()

@@ -67,23 +67,30 @@ def ulps(got: float, exact: Fraction | float, dtype: str) -> float:
     return _as_float(abs(Fraction(got) - exact) / unit)
 
 
+REFUSALS = (ValueError, TypeError, RuntimeError, IndexError)
+"""What the contract accepts where it says that something is refused, and so the framework's own words."""
+
+
 @contextmanager
-def raises_naming(error: type[Exception], call: str, function: str, *shapes: Sequence[int] | str) -> Iterator[None]:
-    """Assert that the block raises ``error`` with a message that names the function and the shapes (or other words)."""
+def refused(call: str, *named: str | Shape, by: Sequence[type[Exception]] = REFUSALS) -> Iterator[None]:
+    """Assert that the block raises one of these exceptions, with a message that names the words and shapes."""
     __tracebackhide__ = True
-    parts = (function, *(part if isinstance(part, str) else tuple(part) for part in shapes))
-    wanted = f"a {error.__name__} that names {', '.join(map(str, parts))}"
+    wanted = " or ".join(kind.__name__ for kind in by) + (f" that names {_and(named)}" if named else "")
     try:
         yield
-    except error as raised:
-        missing = [part for part in parts if not mentions(str(raised), part)]
+    except tuple(by) as raised:
+        missing = [part for part in named if not mentions(str(raised), part)]
         if missing:
             says = f'{type(raised).__name__} says "{raised}"'
-            raise AssertionError(f"{call}: {says}, which does not name {', '.join(map(str, missing))}") from raised
+            raise AssertionError(f"{call}: {says}, which does not name {_and(missing)}") from raised
     except Exception as raised:
         raise AssertionError(f"{call}: raised {raised!r}, expected {wanted}") from raised
     else:
         raise AssertionError(f"{call}: raised nothing, expected {wanted}")
+
+
+def _and(parts: Sequence[str | Shape]) -> str:
+    return ", ".join(map(str, parts))
 
 
 def mentions(message: str, part: str | Shape) -> bool:

@@ -1,16 +1,15 @@
 """Where a spec works: the lab makes Arrays of the dtype under test, and checks what comes back."""
 
-import math
 import struct
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from shared_specs import oracle
-from shared_specs.cases import Misfit, Net, Operation, each_array, filled, named
-from shared_specs.compare import EXACT, assert_close, mentions, raises_naming
+from shared_specs.cases import Net, Shape, filled, named
+from shared_specs.compare import EXACT, assert_close
 from shared_specs.oracle import Nested, elementwise, exact, flat
 
 
@@ -32,43 +31,30 @@ class Lab:
         """Whether it computes on Fractions."""
         return self.dtype == EXACT
 
+    # Arrays
+
     def array(self, values: Nested) -> Any:
-        """An Array, or the tuples and lists of Arrays that params are."""
+        """An Array, or the tuples and lists of Arrays that params are; whole numbers make class labels."""
+        if is_many(values):
+            return type(values)(map(self.array, values))
+        numbers = list(flat(values))
+        if numbers and all(type(number) is int for number in numbers):
+            return self.labels(values)
         if self.exact:
-            return each_array(lambda leaf: self.impl.asarray(exact(leaf)), values)
-        return each_array(lambda leaf: self.impl.asarray(deepcopy(leaf), self.dtype, self.device), values)
+            return self.impl.asarray(exact(values))
+        return self.impl.asarray(deepcopy(values), self.dtype, self.device)
 
     def labels(self, values: Any) -> Any:
         """An Array of class labels."""
-        return self.impl.asarray(list(values), "int64", self.device)
+        return self.impl.asarray(values if isinstance(values, int) else list(values), "int64", self.device)
 
-    def filled(self, shape: tuple[int, ...]) -> Any:
+    def filled(self, shape: Shape) -> Any:
         """An Array of that shape that holds 0.5 everywhere."""
         return self.array(filled(0.5, shape))
 
-    def check(self, call: str, got: Any, expected: Nested, **details: Any) -> None:
-        """Every array of a result against the exact one: its kind, device, dtype, shape and every element."""
-        __tracebackhide__ = True
-        if isinstance(expected, tuple) or (isinstance(expected, list) and expected and isinstance(expected[0], tuple)):
-            assert len(got) == len(expected), f"{call}: got {len(got)} results, expected {len(expected)}"
-            for i, (part, wanted) in enumerate(zip(got, expected, strict=True)):
-                self.check(f"{call}[{i}]", part, wanted, **details)
-        else:
-            assert_close(self.impl, call, got, expected, self.dtype, device=self.device, **details)
-
-    def build(self, net: Net, loss: Any = None) -> Any:
-        """A Model with the parameters of a net."""
-        model = self.impl.Model(net.sizes, loss=loss, seed=0, **self.where)
-        model.load_state_dict({name: self.array(values) for name, values in named(net.params).items()})
-        return model
-
-    def check_gradients(self, module: Any, expected: dict[str, Nested], **details: Any) -> None:
-        """Every `.grad` of a Module."""
-        __tracebackhide__ = True
-        parameters = dict(module.named_parameters())
-        assert sorted(parameters) == sorted(expected)
-        for name, values in expected.items():
-            self.check(f"{name}.grad", parameters[name].grad, values, **details)
+    def read(self, arrays: Any) -> Any:
+        """What arrays hold, in the tuples and lists in which they stand."""
+        return type(arrays)(map(self.read, arrays)) if is_many(arrays) else deepcopy(self.impl.tolist(arrays))
 
     # The same array, laid out in memory in other ways
 
@@ -82,91 +68,78 @@ class Lab:
         """A matrix as a view of its transpose; other ranks as they are."""
         if len(self.impl.shape(array)) != 2:
             return array
-        return self.impl.transpose(self._again(oracle.transpose(self.impl.tolist(array))))
+        return self.impl.transpose(self.array(oracle.transpose(self.impl.tolist(array))))
 
     def sliced(self, array: Any) -> Any:
         """Every second row of an array that has others between; a single number as it is."""
         if not self.impl.shape(array):
             return array
-        return self._again([row for row in self.impl.tolist(array) for _ in range(2)])[::2]
+        return self.array([row for row in self.impl.tolist(array) for _ in range(2)])[::2]
 
-    def _again(self, values: Nested) -> Any:
-        return self.array(values) if any(isinstance(number, float) for number in flat(values)) else self.labels(values)
+    # Nets
 
-    # What must hold for every operation of the tables, whatever it computes
+    def load(self, module: Any, layers: Mapping[str, Sequence[Any]]) -> Any:
+        """A module with (w, b) loaded into each layer, which goes by the prefix of its names."""
+        state = {}
+        for prefix, (w, b) in layers.items():
+            state |= {f"{prefix}weight": self.impl.transpose(w), f"{prefix}bias": b}
+        module.load_state_dict(state)
+        return module
 
-    def check_precision(self, operation: Operation, laid_out: Callable[[Any], Any] = lambda array: array) -> None:
-        """The result on numbers that float32 cannot hold, with every array laid out in memory as asked."""
-        exact_arguments = elementwise(self._as_held, operation.arguments)
-        expected = getattr(oracle, operation.function)(*exact_arguments)
-        arguments = each_array(
-            lambda leaf: leaf if isinstance(leaf, int) else laid_out(leaf), self._arguments(operation)
-        )
-        self.check(f"{operation}(…)", self._call(operation, arguments), expected)
+    def model(self, params: Sequence[tuple[Any, Any]], loss: Any = None) -> Any:
+        """A Model with these parameters, in the functions' orientation."""
+        sizes = [self.impl.shape(params[0][0])[0], *(self.impl.shape(b)[0] for _, b in params)]
+        model = self.impl.Model(sizes, loss=loss, seed=0, **self.where)
+        return self.load(model, {f"layers.{2 * i}.": pair for i, pair in enumerate(params)})
 
-    def check_arguments_unchanged(self, operation: Operation) -> None:
-        """What the arguments hold, before and after."""
-        arguments = self._arguments(operation)
-        before = self._read(arguments)
-        self._call(operation, arguments)
-        assert self._read(arguments) == before, f"{operation}(…) changed its arguments"
+    def build(self, net: Net, loss: Any = None) -> Any:
+        """A Model with the parameters of a net."""
+        return self.model(self.array(net.params), loss)
 
-    def check_nan(self, operation: Operation, position: int) -> None:
-        """The result when the first number of one argument is NaN."""
-        values = list(operation.arguments)
-        values[position] = _with_nan(values[position])
-        got = self._call(operation, tuple(map(self._argument, values)))
-        got = got[0] if operation.function == "loss_and_grads" else got
-        numbers = list(flat(self._read(got)))
-        assert any(map(math.isnan, numbers)), (
-            f"{operation}(…): argument {position} has a nan, the result has none: {numbers}"
-        )
+    def gradients(self, model: Any) -> list[tuple[Any, Any]]:
+        """[(grad_w, grad_b), …] of a Model, in the functions' orientation."""
+        grads = [parameter.grad for parameter in model.parameters()]
+        return [(self.impl.transpose(w), b) for w, b in zip(grads[::2], grads[1::2], strict=True)]
 
-    def check_refused_or_right(self, operation: Operation, position: int, values: Nested, array: Any) -> None:
-        """An error that names the function, or the result that these values have in the place of one argument."""
-        arguments, numbers = list(self._arguments(operation)), list(operation.arguments)
-        arguments[position], numbers[position] = array, values
-        got, refusal = None, None
-        try:
-            got = self._call(operation, tuple(arguments))
-        except (ValueError, TypeError) as error:
-            refusal = str(error)
-        if refusal is not None:
-            assert mentions(refusal, operation.function), f"{operation}(…): {refusal!r} does not name it"
-            return
-        expected = getattr(oracle, operation.function)(
-            *elementwise(lambda number: number if isinstance(number, int) else Fraction(number), tuple(numbers))
-        )
-        for mine, right in zip(flat(self._read(got)), flat(expected), strict=True):
-            assert math.isclose(mine, right, rel_tol=1e-5, abs_tol=1e-5), f"{operation}(…): got {got}"
+    # Checks
 
-    def check_rejects(self, misfit: Misfit) -> None:
-        """The error for shapes that do not fit."""
-        arguments = self._arguments(misfit)
-        with raises_naming(ValueError, str(misfit), misfit.function, *misfit.shapes):
-            self._call(misfit, arguments)
+    def check(self, call: str, got: Any, expected: Nested, **details: Any) -> None:
+        """Every array of a result against the exact one: its kind, device, dtype, shape and every element."""
+        __tracebackhide__ = True
+        if is_many(expected):
+            assert len(got) == len(expected), f"{call}: got {len(got)} results, expected {len(expected)}"
+            for i, (part, wanted) in enumerate(zip(got, expected, strict=True)):
+                self.check(f"{call}[{i}]", part, wanted, **details)
+        else:
+            assert_close(self.impl, call, got, expected, self.dtype, device=self.device, **details)
 
-    def _call(self, operation: Operation | Misfit, arguments: tuple[Any, ...]) -> Any:
-        return getattr(self.impl, operation.function)(*arguments)
+    def check_gradients(self, module: Any, expected: dict[str, Nested], **details: Any) -> None:
+        """Every `.grad` of a Module."""
+        __tracebackhide__ = True
+        parameters = dict(module.named_parameters())
+        assert sorted(parameters) == sorted(expected)
+        for name, values in expected.items():
+            self.check(f"{name}.grad", parameters[name].grad, values, **details)
 
-    def _arguments(self, operation: Operation | Misfit) -> tuple[Any, ...]:
-        return tuple(map(self._argument, operation.arguments))
-
-    def _argument(self, value: Any) -> Any:
-        return value if isinstance(value, int) else self._again(value)
-
-    def _as_held(self, value: float) -> int | Fraction:
-        """The number that the dtype makes of it."""
-        if isinstance(value, int):
-            return value
-        return Fraction(struct.unpack("f", struct.pack("f", value))[0] if self.dtype == "float32" else value)
-
-    def _read(self, arrays: Any) -> Any:
-        return each_array(lambda leaf: leaf if isinstance(leaf, int) else deepcopy(self.impl.tolist(leaf)), arrays)
+    def check_state(self, module: Any, net: Net) -> None:
+        """Every parameter of a Module."""
+        __tracebackhide__ = True
+        for name, parameter in module.named_parameters():
+            self.check(f"{name}.data", parameter.data, named(net.params)[name])
 
 
-def _with_nan(value: Any) -> Any:
-    return type(value)([_with_nan(value[0]), *value[1:]]) if isinstance(value, list | tuple) else math.nan
+def is_many(arrays: Any) -> bool:
+    """Whether these are several arrays, a tuple or a list of tuples such as [(w, b), …]; a plain list is one."""
+    return isinstance(arrays, tuple) or (isinstance(arrays, list) and bool(arrays) and isinstance(arrays[0], tuple))
+
+
+def held(values: Nested, dtype: str) -> Nested:
+    """The Fractions that a dtype makes of floats; whole numbers are class labels and stay."""
+    if isinstance(values, int):
+        return values
+    if isinstance(values, list | tuple):
+        return elementwise(lambda value: held(value, dtype), values)
+    return Fraction(struct.unpack("f", struct.pack("f", values))[0] if dtype == "float32" else values)
 
 
 def keeps_fractions(impl: Any) -> bool:

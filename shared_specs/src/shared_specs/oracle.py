@@ -8,6 +8,7 @@ is quadratic in each single number, and the step is halved until no unit crosses
 Where fractions end, at exponentials and square roots, mpmath computes with 50 digits or more.
 """
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -230,6 +231,21 @@ def train(
         losses.append(loss)
         path.append(params)
     return losses, path
+
+
+def batches(x: Nested, target: Nested, batch_size: int, seed: int, epoch: int = 0) -> list[tuple[Nested, Nested]]:
+    """The mini-batches of an epoch, in the order that the seed decides."""
+    order = list(range(len(x)))
+    random.Random(seed + epoch).shuffle(order)
+    starts = range(0, len(order), batch_size)
+    parts = [order[start : start + batch_size] for start in starts]
+    return [([x[i] for i in part], [target[i] for i in part]) for part in parts]
+
+
+def accuracy(logits: Matrix, labels: Sequence[int]) -> Fraction:
+    """The part of the samples whose largest logit, the first of equals, is the label's."""
+    right = [row.index(max(row)) == label for row, label in zip(logits, labels, strict=True)]
+    return Fraction(sum(right), len(right))
 
 
 def softmax(logits: Sequence[Any]) -> list[Any]:

@@ -17,7 +17,7 @@ import pytest
 
 from shared_specs import STAGES, __version__, fixtures, gaps, registry, report
 from shared_specs.gaps import Gap
-from shared_specs.report import ImplementationReport, Report, SpecResult
+from shared_specs.report import COURTESY, ImplementationReport, Report, SpecResult
 from shared_specs.trial import Implementation, Trial
 
 NAME = "shared_specs_run"
@@ -46,6 +46,11 @@ def _add_options(parser: pytest.Parser) -> None:
         help="a registered implementation or a module; default: all registered",
     )
     add("--stage", action="append", choices=STAGES, help="only the specs of this stage")
+    add(
+        "--courtesy",
+        action="store_true",
+        help="ask for manners too, as of all that are registered",
+    )
     add("--device", default="cpu", help="where to compute; default: cpu")
     add("--dtype", action="append", choices=("float32", "float64"), help="default: all that the implementation has")
     add("--gaps", type=Path, metavar="FILE.toml", help="what the implementation says that it does not do")
@@ -99,6 +104,7 @@ class SpecRun:
         """Make a marker of each stage, and the folder of the report now rather than at the end."""
         for stage in STAGES:
             config.addinivalue_line("markers", f"{stage}: a spec of this stage of the contract")
+        config.addinivalue_line("markers", f"{COURTESY}: a spec of manners; it counts in a row of its own")
         if path := config.getoption("report"):
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -133,14 +139,21 @@ class SpecRun:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Keep the stages asked for."""
+        """Keep the stages asked for, and courtesy where it is asked for."""
         if self.problem:
             raise self.problem
+        items[:] = [item for item in items if not item.get_closest_marker(COURTESY) or self._polite(item)]
         stages = (*(config.getoption("stage") or STAGES), None)
         others = [item for item in items if _stage(item) not in stages]
         if others:
             items[:] = [item for item in items if _stage(item) in stages]
             config.hook.pytest_deselected(items=others)
+
+    def _polite(self, item: pytest.Item) -> bool:
+        """Whether manners are asked of the implementation."""
+        return self.config.getoption("courtesy") or (
+            _is_spec(item) and _params(item)["impl"] in registry.implementations()
+        )
 
     def pytest_deselected(self) -> None:
         """Remember that this is not a whole run."""
@@ -173,7 +186,7 @@ class SpecRun:
             params = _params(item)
             declared = [] if phase.skipped else self.trials[params["impl"]].gaps_of(item.originalname)
             outcome = _judge(phase, call.excinfo and call.excinfo.value, declared)
-            spec = SpecResult(_id(item), str(_stage(item)), params.get("dtype"), outcome, _reason(phase))
+            spec = SpecResult(_id(item), _row(item), params.get("dtype"), outcome, _reason(phase))
             found = {"impl": params["impl"], "spec": asdict(spec), "gaps": [gap.pattern for gap in declared]}
             vars(phase)["shared_specs"] = found  # plain data: pytest-xdist sends it along
         return phase
@@ -258,6 +271,11 @@ def _id(item: pytest.Item) -> str:
 
 def _stage(item: pytest.Item) -> str | None:
     return next((mark.name for mark in item.iter_markers() if mark.name in STAGES), None)
+
+
+def _row(item: pytest.Item) -> str:
+    """Where it counts in the matrix."""
+    return COURTESY if item.get_closest_marker(COURTESY) else str(_stage(item))
 
 
 def _judge(phase: pytest.TestReport, error: BaseException | None, declared: list[Gap]) -> str:

@@ -16,6 +16,10 @@ OUTCOMES = ("failed", "passed", "gap", "not run")
 """What can become of a spec: a gap is declared by the implementation, "not run" needs what this machine has not."""
 
 
+COURTESY = "courtesy"
+"""The row, after those of the stages, of specs that ask for manners: which words a refusal has."""
+
+
 class InvalidReport(ValueError):
     """The file is no report of the specs."""
 
@@ -26,6 +30,7 @@ class SpecResult:
 
     id: str
     stage: str
+    """Its row: a stage, or COURTESY."""
     dtype: str | None
     outcome: str
     reason: str = ""
@@ -44,8 +49,9 @@ class ImplementationReport:
 
     @property
     def stages(self) -> dict[str, dict[str, int]]:
-        """Stage → outcome → the number of specs."""
-        counts = {stage: dict.fromkeys(OUTCOMES, 0) for stage in STAGES}
+        """Stage → outcome → the number of specs; then courtesy, if it was asked for."""
+        rows = (*STAGES, *{spec.stage for spec in self.specs if spec.stage == COURTESY})
+        counts = {row: dict.fromkeys(OUTCOMES, 0) for row in rows}
         for spec in self.specs:
             counts[spec.stage][spec.outcome] += 1
         return counts
@@ -65,10 +71,15 @@ class Report:
 
 def matrix(runs: Sequence[ImplementationReport]) -> list[str]:
     """Stage × implementation as lines of text."""
-    rows = [["stage", *(run.name for run in runs)]]
-    rows += [[stage, *(_cell(run.stages[stage]) for run in runs)] for stage in STAGES]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    lines = [["stage", *(run.name for run in runs)]]
+    lines += [[row, *(_cell(run.stages.get(row, {})) for run in runs)] for row in rows(runs)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+
+
+def rows(runs: Iterable[ImplementationReport]) -> list[str]:
+    """The stages; and courtesy, if anyone was asked for it."""
+    return list(dict.fromkeys([*STAGES, *(row for run in runs for row in run.stages)]))
 
 
 def notes(runs: Sequence[ImplementationReport]) -> list[str]:

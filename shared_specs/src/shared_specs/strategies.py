@@ -6,8 +6,6 @@ stand at their kink, weights and biases vanish, outputs meet their targets.
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import pairwise
 from math import prod
 from typing import Any, TypeAlias
 
@@ -15,7 +13,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from shared_specs.cases import Net, Shape
+from shared_specs.cases import Shape
+from shared_specs.operations import Example
 from shared_specs.oracle import Nested
 
 LEAN = settings(
@@ -52,88 +51,46 @@ def _nested(numbers: list[float], shape: Shape) -> Nested:
     return [_nested(numbers[i * step : (i + 1) * step], shape[1:]) for i in range(shape[0])]
 
 
-@st.composite
-def same_shape(draw: st.DrawFn, n: int, max_rank: int = 3) -> tuple[Nested, ...]:
+def same_shape(n: int) -> SearchStrategy[tuple[Nested, ...]]:
     """So many arrays of one shape."""
-    shape = draw(st.lists(st.integers(1, 4), max_size=max_rank))
-    return tuple(draw(arrays(*shape)) for _ in range(n))
+    return shapes().flatmap(lambda shape: st.tuples(*[arrays(*shape)] * n))
+
+
+def shapes() -> SearchStrategy[list[int]]:
+    """Shapes of up to three axes."""
+    return st.lists(st.integers(1, 4), max_size=3)
 
 
 @st.composite
-def broadcastable(draw: st.DrawFn) -> tuple[Nested, Nested]:
+def broadcastable(draw: st.DrawFn) -> tuple[Nested, ...]:
     """Two arrays whose shapes broadcast: of the common shape, each lacks leading axes and has 1 for some sizes."""
-    common = draw(st.lists(st.integers(1, 4), max_size=3))
-    keep = [draw(st.lists(st.booleans(), min_size=len(common), max_size=len(common))) for _ in range(2)]
+    common = draw(shapes())
     cut = [draw(st.integers(0, len(common))) for _ in range(2)]
-    a, b = (
-        draw(arrays(*[size if kept else 1 for size, kept in zip(common, kept_ones, strict=True)][start:]))
-        for kept_ones, start in zip(keep, cut, strict=True)
-    )
-    return a, b
-
-
-BATCHES = st.sampled_from([1, 2, 5, 3, 9])
-SIZES = st.integers(1, 5)
+    kept = [[size if draw(st.booleans()) else 1 for size in common][start:] for start in cut]
+    return tuple(draw(arrays(*shape)) for shape in kept)
 
 
 @st.composite
-def products(draw: st.DrawFn) -> tuple[Nested, Nested, Nested]:
-    """(x, w, b) of a linear layer, also (a, b, _) of a matrix product."""
-    batch, n_in, n_out = draw(BATCHES), draw(SIZES), draw(SIZES)
-    return draw(arrays(batch, n_in)), draw(arrays(n_in, n_out)), draw(arrays(n_out))
+def arguments(draw: st.DrawFn, example: Example) -> tuple[Nested, ...]:
+    """Nested lists for the operation of an example, of other sizes than there."""
+    operation = example.operation
+    if operation.broadcasts:
+        return draw(broadcastable())
+    names = sorted({name for pattern in operation.patterns for names in pattern for name in names} - {"...", "1"})
+    sizes = {name: draw(BATCHES if name == "batch" else SIZES) for name in names} | {"1": 1}
+    drawn = [draw(arrays(*shape)) for shape in example.like(sizes, tuple(draw(shapes()))).shapes]
+    if operation.labels:
+        drawn[1] = [round(2 * abs(number)) % sizes["n_classes"] for number in drawn[1]]
+    return tuple(drawn)
 
 
-@st.composite
-def nets(draw: st.DrawFn, max_size: int = 5, batches: SearchStrategy[int] = BATCHES) -> Net:
-    """A net of one to four layers, and a batch; half of them square."""
-    depth, batch = draw(st.integers(1, 4)), draw(batches)
-    square = draw(st.booleans())
-    sizes = [draw(st.integers(1, max_size))] * (depth + 1)
-    if not square:
-        sizes = [sizes[0], *(draw(st.integers(1, max_size)) for _ in range(depth))]
-    params = [(draw(arrays(n_in, n_out)), draw(arrays(n_out))) for n_in, n_out in pairwise(sizes)]
-    x, target = draw(arrays(batch, sizes[0])), draw(arrays(batch, sizes[-1]))
-    return Net(f"{'-'.join(map(str, sizes))} batch {batch}", params, x, target)
-
-
-@dataclass(frozen=True)
-class Scores:
-    """The outputs of a classifier, and the right classes."""
-
-    logits: list[list[float]]
-    labels: list[int]
-
-
-@st.composite
-def scores(draw: st.DrawFn, batches: SearchStrategy[int] = BATCHES) -> Scores:
-    """Logits of a few samples, and a label for each."""
-    batch, n_classes = draw(batches), draw(SIZES)
-    labels = st.lists(st.integers(0, n_classes - 1), min_size=batch, max_size=batch)
-    return Scores(draw(arrays(batch, n_classes)), draw(labels))
-
-
-def orders(n: int) -> SearchStrategy[list[int]]:
-    """The numbers below n in any order."""
-    return st.permutations(list(range(n)))
-
-
-def like(array: Nested) -> SearchStrategy[Nested]:
-    """Arrays of the shape of this one."""
-    return arrays(*_shape(array))
-
-
-def _shape(array: Nested) -> Shape:
-    return (len(array), *_shape(array[0])) if isinstance(array, list) else ()
+BATCHES = st.sampled_from([1, 2, 5, 3])
+SIZES = st.integers(1, 4)
 
 
 def rates() -> SearchStrategy[float]:
     """Learning rates, momentum and weight decay: 0 to 1 in eighths."""
     return st.integers(0, 8).map(lambda eighths: eighths / 8)
-
-
-def shifts() -> SearchStrategy[float]:
-    """Numbers to add to all logits, small and large."""
-    return st.sampled_from([0.5, -1.0, 64.0, -1024.0, 4096.0])
 
 
 data = st.data
@@ -142,9 +99,9 @@ data = st.data
 _REMEMBERED: dict[str, Any] = {}
 
 
-def remembered(oracle: Callable[..., Any], *arguments: Any) -> Any:
+def remembered(answer: Callable[..., Any], *arguments: Any) -> Any:
     """An exact answer; the same examples come again for the next dtype and the next implementation."""
-    key = f"{oracle.__name__}{arguments}"
+    key = f"{answer}{arguments}"
     if key not in _REMEMBERED:
-        _REMEMBERED[key] = oracle(*arguments)
+        _REMEMBERED[key] = answer(*arguments)
     return _REMEMBERED[key]

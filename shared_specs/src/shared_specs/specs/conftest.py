@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -48,6 +49,12 @@ def lab(impl: Any, dtype: str, device: str) -> Lab:
 
 
 @pytest.fixture
-def exact_lab(impl: Any, dtype: str, device: str) -> Lab:
+def one_lab(impl: Any, device: str) -> Lab:
+    """The same, of the default dtype: for what does not depend on it."""
+    return Lab(impl, impl.DTYPES[0], device)
+
+
+@pytest.fixture
+def exact_lab(impl: Any, one_lab: Lab) -> Lab:
     """The same, on Fractions and without tolerance where the implementation keeps them."""
-    return Lab(impl, EXACT if keeps_fractions(impl) else dtype, device)
+    return replace(one_lab, dtype=EXACT) if keeps_fractions(impl) else one_lab

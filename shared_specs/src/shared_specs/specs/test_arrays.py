@@ -1,16 +1,16 @@
 """Stage 0, arrays: what goes in comes out, and what broadcasts does so by the rules."""
 
-import math
 from fractions import Fraction
 from typing import Any
 
 import pytest
 
-from shared_specs import oracle
-from shared_specs.cases import Misfit, Operation, Shape, filled, misfits, nan_sources, operations
-from shared_specs.compare import dtype_of, raises_naming
+from shared_specs import oracle, strategies
+from shared_specs.cases import Shape
+from shared_specs.compare import dtype_of, refused
 from shared_specs.lab import Lab
 from shared_specs.oracle import Nested, exact
+from shared_specs.strategies import holds_for
 
 NESTED = [2.5, [1.0, -2.0, 0.5], [[1.0, -2.0], [3.0, 4.5], [0.0, -0.125]], [[[1.0], [2.0]], [[3.0], [4.0]]], []]
 SHAPES = [(), (3,), (3, 2), (2, 2, 1), (0,)]
@@ -37,7 +37,7 @@ def test_synchronize_waits_for_every_device(impl: Any, lab: Lab) -> None:
     """A benchmark on some device cannot tell when its work is done."""
     for device in impl.devices():
         impl.add(lab.array([1.0]), lab.array([2.0]))
-        assert impl.synchronize(device) is None
+        impl.synchronize(device)
 
 
 # ----------------------------------------------------------------------------------------------- asarray, tolist, shape
@@ -112,86 +112,62 @@ def test_asarray_takes_numpy_arrays(impl: Any, numpy: Any) -> None:
         assert dtype_of(array) in (None, dtype)
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        [[1, 2], [3]],
-        [[1, 2], [3, 4, 5]],
-        [1, [2]],
-        [[1], 2],
-        [[], [1]],
-        [[[1, 2], [3, 4]], [[5, 6], [7]]],
-        [[[1, 2]], [[3]]],
-    ],
-    ids=str,
-)
-def test_asarray_says_where_values_are_ragged(impl: Any, values: Nested) -> None:
-    """Rows of unequal length are padded, cut or accepted, or the message lacks the place, such as values[1]."""
-    with raises_naming(ValueError, f"asarray({values})", "asarray", (1,)):
+@pytest.mark.parametrize("other", ["float16", "int8", "uint8", "int32", "uint64", "bool"])
+def test_asarray_takes_numpy_arrays_of_other_dtypes(impl: Any, numpy: Any, other: str) -> None:
+    """Data of a dtype in which nothing is computed is misread byte by byte, or keeps that dtype."""
+    array = impl.asarray(numpy.array([[1, 0], [0, 1], [1, 1]], other))
+    assert impl.tolist(array) == [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
+    assert dtype_of(array) in (None, impl.DTYPES[0])
+    assert {type(number) for number in oracle.flat(impl.tolist(array))} == {float}
+
+
+def test_asarray_takes_numpy_arrays_in_any_layout(impl: Any, numpy: Any) -> None:
+    """A frozen array, a slice with a negative step, a column or a repeated row of NumPy's is refused or misread."""
+    frozen = numpy.arange(6.0).reshape(2, 3)
+    frozen.setflags(write=False)
+    for array in (frozen, frozen[::-1], frozen[:, ::-2], frozen[:, 1], numpy.broadcast_to(frozen[0], (4, 3))):
+        assert impl.tolist(impl.asarray(array)) == array.tolist()
+
+
+RAGGED = [
+    [[1, 2], [3]],
+    [[1, 2], [3, 4, 5]],
+    [1, [2]],
+    [[1], 2],
+    [[], [1]],
+    [[[1, 2], [3, 4]], [[5, 6], [7]]],
+    [[[1, 2]], [[3]]],
+    [[[1], [2]], [[3], 4]],
+    [[1, 2], (3, [4])],
+]
+
+
+@pytest.mark.parametrize("values", RAGGED, ids=str)
+def test_asarray_refuses_ragged_values(impl: Any, values: Nested) -> None:
+    """Rows of unequal length are padded, cut or kept, and whoever reads by the first row computes something else."""
+    with refused(f"asarray({values})"):
         impl.asarray(values)
+
+
+@pytest.mark.parametrize("value", ["a", "3", None, b"1", {}, 1j, object()], ids=str)
+def test_asarray_refuses_what_is_no_number(impl: Any, value: Any) -> None:
+    """Text is parsed, None becomes nan, or a complex number loses its half, alone or deep in a list."""
+    for values in (value, [value], [[1, 2], [value, 4]], [[[1, 2], [3, 4]], [[5, 6], [7, value]]]):
+        with refused(f"asarray({values!r})"):
+            impl.asarray(values)
 
 
 def test_fractions_stay_fractions_where_arrays_have_no_dtype(impl: Any) -> None:
-    """An eighth becomes a float on its way in, and nothing that follows is exact; where arrays have a dtype it must."""
-    (number,) = impl.tolist(impl.asarray([Fraction(1, 8)]))
-    assert number == Fraction(1, 8)
-    assert type(number) is (Fraction if dtype_of(impl.asarray([1.0])) is None else float)
-
-
-def test_int64_takes_whole_floats(impl: Any) -> None:
-    """Labels that were read as 3.0, as a table of floats gives them, are refused."""
-    numbers = impl.tolist(impl.asarray([1.0, 3.0, 1e15], "int64"))
-    assert numbers == [1, 3, 10**15]
-    assert {type(number) for number in numbers} == {int}
-
-
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("value", [0.5, -1e-9, math.nan, math.inf, -math.inf, 2**63, -(2**63) - 1, 2.0**63])
-def test_int64_takes_whole_numbers_of_64_bits_only(impl: Any, value: float) -> None:
-    """A label of 0.5 is cut to class 0, nan becomes some class, or a number too large begins again at the smallest."""
-    with raises_naming(ValueError, f"asarray([1, {value}], 'int64')", "asarray", "int64"):
-        impl.asarray([1, value], "int64")
-
-
-def test_asarray_refuses_numbers_that_no_float_holds(impl: Any) -> None:
-    """An int of 400 digits becomes infinity, or ends in an OverflowError that does not say where it came from."""
-    with raises_naming(ValueError, "asarray([1.0, 10**400])", "asarray"):
-        impl.asarray([1.0, 10**400])
-
-
-def test_asarray_refuses_values_that_are_nested_too_deep(impl: Any) -> None:
-    """A list that holds itself, or nearly so, ends in a RecursionError or takes Python down."""
-    values: list[Any] = [1.0]
-    for _ in range(100_000):
-        values = [values]
-    with raises_naming(ValueError, "asarray([[…[1.0]…]])", "asarray"):
-        impl.asarray(values)
+    """An eighth becomes a float on its way in, and nothing that follows is exact."""
+    if dtype_of(impl.asarray([1.0])) is None:
+        assert [type(number) for number in impl.tolist(impl.asarray([Fraction(1, 8)]))] == [Fraction]
 
 
 @pytest.mark.parametrize("value", ["a", "3", None, b"1", {}, 1j], ids=repr)
 def test_asarray_says_where_a_value_is_no_number(impl: Any, value: Any) -> None:
     """Text is parsed, None becomes nan, or the message lacks the place, such as values[1][0]."""
-    with raises_naming(ValueError, f"asarray([[1, 2], [{value!r}, 4]])", "asarray", (1,), (0,)):
+    with refused(f"asarray([[1, 2], [{value!r}, 4]])"):
         impl.asarray([[1, 2], [value, 4]])
-
-
-def test_unknown_dtypes_get_the_list_of_known_ones(impl: Any) -> None:
-    """A misspelt dtype is ignored, or the message does not help to spell it."""
-    for dtype in {"float16", "double", "float32", "float64"} - set(impl.DTYPES):
-        with raises_naming(ValueError, f"asarray([1.0], {dtype!r})", "dtype", dtype, *impl.DTYPES):
-            impl.asarray([1.0], dtype)
-
-
-def test_unknown_devices_get_the_list_of_known_ones(impl: Any) -> None:
-    """Work silently stays on another device than the one asked for."""
-    with raises_naming(ValueError, "asarray([1.0], device='abacus')", "device", "abacus", *impl.devices()):
-        impl.asarray([1.0], device="abacus")
-
-
-def test_synchronize_says_which_devices_there_are(impl: Any) -> None:
-    """A misspelt device is waited for in vain, or not at all, and a benchmark measures nothing."""
-    with raises_naming(ValueError, "synchronize('abacus')", "synchronize", "device", "abacus", *impl.devices()):
-        impl.synchronize("abacus")
 
 
 # ------------------------------------------------------------------------------------------------- broadcasting
@@ -211,7 +187,6 @@ def test_synchronize_says_which_devices_there_are(impl: Any) -> None:
         (((1,), (0,)), (0,)),
         (((2, 1, 1), (3, 1), (4,)), (2, 3, 4)),
         (((5,),), (5,)),
-        ((), ()),
     ],
     ids=str,
 )
@@ -223,9 +198,9 @@ def test_shapes_broadcast_from_the_last_axis(impl: Any, shapes: tuple[Shape, ...
 @pytest.mark.parametrize(
     "shapes", [((3,), (4,)), ((2, 3), (2,)), ((2, 1), (8, 4, 3)), ((0,), (2,)), ((2, 3), (3,), (2, 1, 4))], ids=str
 )
-def test_shapes_that_do_not_broadcast_are_named(impl: Any, shapes: tuple[Shape, ...]) -> None:
+def test_shapes_that_do_not_broadcast_are_refused(impl: Any, shapes: tuple[Shape, ...]) -> None:
     """Shapes that do not fit are cut or repeated until they do."""
-    with raises_naming(ValueError, f"broadcast_shapes{shapes}", "broadcast_shapes", *shapes):
+    with refused(f"broadcast_shapes{shapes}"):
         impl.broadcast_shapes(*shapes)
 
 
@@ -259,6 +234,26 @@ def test_multiply_broadcasts_along_the_right_axis(impl: Any, lab: Lab, a: Nested
     lab.check(f"multiply({a}, {b})", impl.multiply(lab.array(a), lab.array(b)), oracle.multiply(*exact((a, b))))
 
 
+@holds_for(pair=strategies.broadcastable())
+def test_whatever_broadcasts_does_so_either_way_round(impl: Any, lab: Lab, pair: tuple[Nested, Nested]) -> None:
+    """Only the second array is repeated, or broadcast_shapes and add disagree about the common shape."""
+    a, b = map(lab.array, pair)
+    shapes = impl.shape(a), impl.shape(b)
+    assert impl.broadcast_shapes(*shapes) == impl.broadcast_shapes(*shapes[::-1]) == impl.shape(impl.add(b, a))
+    assert impl.tolist(impl.add(a, b)) == impl.tolist(impl.add(b, a))
+
+
+def test_numbers_and_arrays_of_rank_0_are_arrays(impl: Any, lab: Lab) -> None:
+    """A single number in an Array is refused, or comes back with an axis."""
+    half = lab.array(0.5)
+    for call, got, expected in (
+        ("add(½, ½)", impl.add(half, half), 1),
+        ("multiply(½, [½])", impl.multiply(half, lab.array([0.5])), [0.25]),
+        ("neuron([½], [½], 3)", impl.neuron(lab.array([0.5]), lab.array([0.5]), 3.0), 3.25),
+    ):
+        lab.check(call, got, expected)
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_infinities_follow_ieee_rules(impl: Any, lab: Lab) -> None:
     """Infinity minus infinity or 0 × infinity is made a number: something hides an overflow."""
@@ -289,41 +284,7 @@ def test_unsqueeze_wraps_a_number(impl: Any, lab: Lab) -> None:
     lab.check("unsqueeze(2.5, 0)", impl.unsqueeze(lab.array(2.5), 0), [2.5])
 
 
-@pytest.mark.parametrize("dim", [-4, 3])
-def test_unsqueeze_rejects_dims_out_of_range(impl: Any, lab: Lab, dim: int) -> None:
-    """A dim that does not exist is clipped or wrapped around."""
-    with raises_naming(ValueError, f"unsqueeze(a, {dim})", "unsqueeze", (2, 3)):
-        impl.unsqueeze(lab.array(filled(0.5, (2, 3))), dim)
-
-
 @pytest.mark.parametrize("a", [[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], [[1.0, 2.0], [3.0, 4.0]], [[7.0]], [[1.0, 2.0]]])
 def test_transpose_swaps_rows_and_columns(impl: Any, lab: Lab, a: Nested) -> None:
     """A matrix is reshaped instead of transposed, or not at all when it is square."""
     lab.check(f"transpose({a})", impl.transpose(lab.array(a)), oracle.transpose(a))
-
-
-# ------------------------------------------------------------------------------------------------- for every operation
-
-
-@pytest.mark.parametrize("operation", operations("arrays"), ids=str)
-def test_arrays_are_computed_in_full_precision(lab: Lab, operation: Operation) -> None:
-    """Somewhere float64 is rounded through float32, or the result has another dtype."""
-    lab.check_precision(operation)
-
-
-@pytest.mark.parametrize("operation", operations("arrays"), ids=str)
-def test_arrays_are_not_changed_by_what_reads_them(lab: Lab, operation: Operation) -> None:
-    """A function writes into its arguments."""
-    lab.check_arguments_unchanged(operation)
-
-
-@pytest.mark.parametrize(("operation", "position"), nan_sources("arrays"), ids=str)
-def test_arrays_let_nan_through(lab: Lab, operation: Operation, position: int) -> None:
-    """A nan, the trace of a mistake further up, is hidden."""
-    lab.check_nan(operation, position)
-
-
-@pytest.mark.parametrize("misfit", misfits("arrays"), ids=str)
-def test_arrays_that_do_not_fit_are_rejected(lab: Lab, misfit: Misfit) -> None:
-    """Arrays that do not fit are broadcast by accident, or the message lacks the function or a shape."""
-    lab.check_rejects(misfit)

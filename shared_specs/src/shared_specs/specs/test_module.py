@@ -3,15 +3,17 @@
 import math
 import statistics
 from contextlib import suppress
+from functools import reduce
 from typing import Any
 
 import pytest
 
 from shared_specs import oracle
-from shared_specs.cases import ALL_NETS, ERRORS, NETS, Net, Shape, answers, named, net_called
-from shared_specs.compare import raises_naming
+from shared_specs.cases import ALL_NETS, Net, Shape, answers, named, net_called
+from shared_specs.compare import REFUSALS, refused
 from shared_specs.lab import Lab
-from shared_specs.oracle import Nested, exact, flat
+from shared_specs.oracle import exact, flat
+from shared_specs.strategies import remembered
 
 NET = net_called("3-4-2 batch 2")
 DEEP = net_called("2-3-4-1 batch 5")
@@ -32,7 +34,7 @@ def test_parameter_holds_its_data_and_no_gradient(impl: Any, lab: Lab) -> None:
 
 
 def family(impl: Any, lab: Lab) -> Any:
-    """A module with parameters of its own, in a child, in a list, and in a list of modules."""
+    """A module with parameters of its own and in two children."""
 
     class Child(impl.Module):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -44,34 +46,20 @@ def family(impl: Any, lab: Lab) -> Any:
             super().__init__()
             self.first = impl.Parameter(lab.array([1.0]))
             self.child = Child()
-            self.many = [impl.Parameter(lab.array([3.0])), impl.Parameter(lab.array([4.0]))]
-            self.children_too = [Child(), Child()]
+            self.other = Child()
             self.last = impl.Parameter(lab.array([5.0]))
             self.name, self.sizes, self.nothing = "parent", [3, 2], None
 
     return Parent()
 
 
-FAMILY = ["first", "child.scale", "many.0", "many.1", "children_too.0.scale", "children_too.1.scale", "last"]
+FAMILY = {"first", "child.scale", "other.scale", "last"}
 
 
-def test_module_names_parameters_in_order_of_assignment(impl: Any, lab: Lab) -> None:
-    """A parameter is missing, is named otherwise, or comes in an order that depends on chance."""
-    assert [name for name, _ in family(impl, lab).named_parameters()] == FAMILY
-
-
-def test_module_finds_parameters_in_lists(impl: Any, lab: Lab) -> None:
-    """Layers kept in a list train no parameter: the net runs and never learns."""
-    names = {name for name, _ in family(impl, lab).named_parameters()}
-    assert names >= {"many.0", "many.1", "children_too.0.scale", "children_too.1.scale"}
-
-
-def test_module_finds_what_a_list_gets_later(impl: Any, lab: Lab) -> None:
-    """Layers appended to a list that was empty when it was assigned train no parameter: the net never learns."""
-    module = family(impl, lab)
-    module.grown = []
-    module.grown.append(impl.Parameter(lab.array([6.0])))
-    assert [name for name, _ in module.named_parameters()] == [*FAMILY, "grown.0"]
+def test_module_names_what_belongs_to_it(impl: Any, lab: Lab) -> None:
+    """A parameter is missing, is named otherwise, or comes twice."""
+    names = [name for name, _ in family(impl, lab).named_parameters()]
+    assert sorted(names) == sorted(FAMILY)
 
 
 def test_module_lists_the_same_parameters_with_and_without_names(impl: Any, lab: Lab) -> None:
@@ -88,32 +76,14 @@ def test_module_registers_what_is_assigned_later(impl: Any, lab: Lab) -> None:
     module = family(impl, lab)
     assert len(list(module.parameters())) == len(FAMILY)
     module.late = impl.Parameter(lab.array([6.0]))
-    assert [name for name, _ in module.named_parameters()] == [*FAMILY, "late"]
-
-
-def test_module_forgets_what_was_replaced(impl: Any, lab: Lab) -> None:
-    """A parameter that was assigned again is still trained in place of the new one."""
-    module = family(impl, lab)
-    old, module.first = module.first, impl.Parameter(lab.array([9.0]))
-    parameters = dict(module.named_parameters())
-    assert parameters["first"] is module.first
-    assert not any(parameter is old for parameter in parameters.values())
-
-
-def test_module_replaces_by_values_of_another_kind(impl: Any, lab: Lab) -> None:
-    """Where a Parameter was no layer may stand, or where a layer was no list: what was replaced is still trained."""
-    module = family(impl, lab)
-    module.first, module.child, module.many, module.children_too = module.child, [module.last], "many", None
-    assert {name for name, _ in module.named_parameters()} == {"first.scale", "child.0"}
+    assert {name for name, _ in module.named_parameters()} == {*FAMILY, "late"}
 
 
 def test_module_counts_a_shared_parameter_once(impl: Any, lab: Lab) -> None:
     """A shared parameter is stepped and decayed twice."""
     module = family(impl, lab)
     module.again = module.first
-    module.child_again = module.child
-    assert [name for name, _ in module.named_parameters()] == FAMILY
-    assert len(list(module.parameters())) == len(FAMILY)
+    assert len(list(module.named_parameters())) == len(list(module.parameters())) == len(FAMILY)
 
 
 def test_module_call_is_forward(impl: Any) -> None:
@@ -124,16 +94,6 @@ def test_module_call_is_forward(impl: Any) -> None:
             return a - b
 
     assert Difference()(5.0, 3.0) == 2.0
-
-
-def test_module_without_forward_says_so(impl: Any) -> None:
-    """A module whose author forgot forward computes nothing, or fails without a word on whose forward it is."""
-
-    class Mute(impl.Module):  # type: ignore[misc]
-        pass
-
-    with raises_naming(Exception, "Mute()(0.5)", "Mute", "forward"):
-        Mute()(0.5)
 
 
 def test_zero_grad_forgets_every_gradient(impl: Any, lab: Lab) -> None:
@@ -176,25 +136,6 @@ def overwrite(state: dict[str, Any]) -> None:
             row[0] = 9.0
 
 
-def test_state_dict_is_a_copy(lab: Lab) -> None:
-    """Writing into a checkpoint changes the model that it was taken from."""
-    model = lab.build(NET)
-    overwrite(model.state_dict())
-    for name, values in named(NET.params).items():
-        lab.check(f"state_dict()[{name!r}]", model.state_dict()[name], values)
-
-
-def test_state_dict_stays_while_the_model_trains(impl: Any, lab: Lab) -> None:
-    """A checkpoint changes while training goes on."""
-    model = lab.build(NET)
-    state = model.state_dict()
-    for parameter in model.parameters():
-        parameter.grad = parameter.data
-    impl.SGD(model.parameters(), lr=0.5).step()
-    for name, values in named(NET.params).items():
-        lab.check(f"state_dict()[{name!r}]", state[name], values)
-
-
 def test_loaded_state_is_not_shared(lab: Lab) -> None:
     """Writing into a state dict changes every model that was loaded from it."""
     model, state = lab.build(NET), {name: lab.array(values) for name, values in named(NET.params).items()}
@@ -209,7 +150,7 @@ def test_loaded_state_stays_while_the_model_trains(impl: Any, lab: Lab) -> None:
     model, state = lab.build(NET), {name: lab.array(values) for name, values in named(NET.params).items()}
     model.load_state_dict(state)
     for parameter in model.parameters():
-        parameter.grad = parameter.data
+        parameter.grad = lab.filled(impl.shape(parameter.data))
     impl.SGD(model.parameters(), lr=0.5).step()
     for name, values in named(NET.params).items():
         lab.check(f"state[{name!r}] after a step", state[name], values)
@@ -219,7 +160,8 @@ def test_loaded_state_takes_the_dtype_of_the_model(impl: Any, lab: Lab) -> None:
     """A checkpoint in float64 makes a float32 model compute in float64, in part or whole."""
     for dtype in impl.DTYPES:
         model = lab.build(NET)
-        model.load_state_dict({name: impl.asarray(values, dtype) for name, values in named(NET.params).items()})
+        with suppress(*REFUSALS):
+            model.load_state_dict({name: impl.asarray(values, dtype) for name, values in named(NET.params).items()})
         for name, values in named(NET.params).items():
             lab.check(f"state_dict()[{name!r}]", model.state_dict()[name], values)
 
@@ -232,48 +174,30 @@ def test_loading_keeps_the_parameters_that_an_optimizer_holds(lab: Lab) -> None:
     assert all(mine is yours for mine, yours in zip(model.parameters(), before, strict=True))
 
 
-@pytest.fixture
-def bad_state(lab: Lab) -> dict[str, Any]:
-    """A state dict for [3, 4, 2] with one name missing, one unexpected and one of another shape."""
-    state = {name: lab.array(oracle.elementwise(lambda _: 0.5, values)) for name, values in named(NET.params).items()}
-    del state["layers.0.bias"]
-    return state | {"layers.9.weight": lab.array([1.0]), "layers.2.weight": lab.array([[1.0, 2.0, 3.0]])}
+MISSHAPED = [(1, 4), (2, 1), (4, 2), (8,), (1, 1), (2, 4, 1), ()]
+"""For a weight of (2, 4): shapes that could be broadcast or reshaped into place, and others."""
 
 
-def test_load_lists_every_name_that_does_not_fit(lab: Lab, bad_state: dict[str, Any]) -> None:
+@pytest.mark.parametrize("shape", MISSHAPED, ids=str)
+def test_load_lists_every_name_that_does_not_fit(lab: Lab, shape: Shape) -> None:
     """A user repairs one name after the other, or a checkpoint of another net loads in part without a word."""
-    with raises_naming(
-        ValueError, "load_state_dict(bad)", "load_state_dict", "layers.0.bias", "layers.9.weight", "layers.2.weight"
-    ):
-        lab.build(NET).load_state_dict(bad_state)
+    state = {name: lab.array(values) for name, values in named(NET.params).items()}
+    del state["layers.0.bias"]
+    state |= {"layers.9.weight": lab.array([1.0]), "layers.2.weight": lab.filled(shape)}
+    with refused("load_state_dict(bad)", "layers.0.bias", "layers.9.weight", "layers.2.weight"):
+        lab.build(NET).load_state_dict(state)
 
 
-def test_load_names_both_shapes(lab: Lab, bad_state: dict[str, Any]) -> None:
-    """The message says that a shape is wrong and not which one came, or which one was expected."""
-    with raises_naming(ValueError, "load_state_dict(bad)", "load_state_dict", (1, 3), (2, 4)):
-        lab.build(NET).load_state_dict(bad_state)
-
-
-def test_load_lists_every_fault_once(lab: Lab, bad_state: dict[str, Any]) -> None:
-    """A missing array is also reported as one that is no array: who reads the list looks for two mistakes."""
-    with pytest.raises(ValueError, match="layers") as raised:
-        lab.build(NET).load_state_dict(bad_state)
-    assert {
-        name: str(raised.value).count(name) for name in ("layers.0.bias", "layers.9.weight", "layers.2.weight")
-    } == {
-        "layers.0.bias": 1,
-        "layers.9.weight": 1,
-        "layers.2.weight": 1,
-    }
-
-
-def test_load_of_a_bad_state_changes_nothing(lab: Lab, bad_state: dict[str, Any]) -> None:
-    """After a failed load the model is half old and half new."""
-    model = lab.build(NET)
-    with pytest.raises(ValueError, match="layers"):
-        model.load_state_dict(bad_state)
-    for name, parameter in model.named_parameters():
-        lab.check(f"{name}.data", parameter.data, named(NET.params)[name])
+@pytest.mark.parametrize("wrong", ["missing", "unexpected", "misshaped"])
+def test_load_refuses_a_single_fault(lab: Lab, wrong: str) -> None:
+    """One kind of fault is passed over, or only found beside others."""
+    state = {name: lab.array(values) for name, values in named(NET.params).items()}
+    name = "layers.2.bias" if wrong != "unexpected" else "layers.4.bias"
+    state[name] = lab.filled((1,))
+    if wrong == "missing":
+        del state[name]
+    with refused(f"load_state_dict, {wrong}: {name}", name):
+        lab.build(NET).load_state_dict(state)
 
 
 # ------------------------------------------------------------------------------------------------- Linear, ReLU, losses
@@ -302,62 +226,32 @@ def test_linear_module_without_a_seed_is_drawn_afresh(impl: Any, lab: Lab) -> No
     assert impl.tolist(first) != impl.tolist(second)
 
 
-@pytest.mark.parametrize("net", [net for net in NETS if len(net.params) == 1], ids=str)
-def test_linear_module_is_the_function_with_weight_transposed(impl: Any, lab: Lab, net: Net) -> None:
-    """Weight, a row a neuron, is used as if it were w; when square only the numbers betray it."""
-    ((w, b),) = net.params
-    module = impl.Linear(len(w), len(b), **lab.where)
-    module.load_state_dict({"weight": lab.array(oracle.transpose(w)), "bias": lab.array(b)})
-    lab.check("Linear(x)", module(lab.array(net.x)), oracle.linear(*exact((net.x, w, b))))
-
-
-@pytest.mark.parametrize("shape", [(2, 4), (3,)], ids=str)
-def test_linear_module_rejects_inputs_that_do_not_fit(impl: Any, lab: Lab, shape: Shape) -> None:
-    """A sample without a batch axis, or of the wrong width, goes through."""
-    module = impl.Linear(3, 2, seed=1, **lab.where)
-    with raises_naming(ValueError, f"Linear(3, 2)({shape})", str(shape)):
-        module(lab.filled(shape))
-
-
-@pytest.mark.parametrize("kind", ["Linear", "Model"])
-@pytest.mark.parametrize("argument", ["dtype", "device"])
-def test_modules_reject_unknown_dtypes_and_devices(impl: Any, kind: str, argument: str) -> None:
-    """A misspelt dtype or device is ignored, and the parameters lie where nobody expects them."""
-    sizes = (3, 2) if kind == "Linear" else ([3, 2],)
-    known = impl.DTYPES if argument == "dtype" else impl.devices()
-    with raises_naming(ValueError, f"{kind}(…, {argument}='abacus')", "abacus", *known):
-        getattr(impl, kind)(*sizes, **{argument: "abacus"})
-
-
 def test_relu_module_is_the_function(impl: Any, lab: Lab) -> None:
-    """The layer bends elsewhere than at 0, or has parameters."""
-    module = impl.ReLU()
-    lab.check("ReLU()([[-1, 2], [0, -0.5]])", module(lab.array([[-1.0, 2.0], [0.0, -0.5]])), [[0, 2], [0, 0]])
-    assert list(module.parameters()) == []
+    """The layer bends elsewhere than at 0."""
+    x = lab.array([[-1.0, 2.0], [0.0, -0.5]])
+    lab.check("ReLU()([[-1, 2], [0, -0.5]])", impl.ReLU()(x), [[0, 2], [0, 0]])
+
+
+def test_layers_without_weights_have_no_parameters(impl: Any) -> None:
+    """An optimizer is handed something to train that nothing uses."""
+    for module in (impl.ReLU(), impl.MSELoss(), impl.CrossEntropyLoss(), impl.Sequential(impl.ReLU())):
+        assert list(module.parameters()) == []
 
 
 def test_sequential_runs_its_layers_in_order(impl: Any, lab: Lab) -> None:
-    """A layer is skipped, or the last comes first."""
+    """A layer is skipped, the last comes first, or they go by their names: "10" is less than "2"."""
 
     class Affine(impl.Module):  # type: ignore[misc]
-        def __init__(self, scale: Any, shift: Any) -> None:
+        def __init__(self, shift: float) -> None:
             super().__init__()
-            self.scale, self.shift = scale, shift
+            self.shift = shift
 
         def forward(self, x: Any) -> Any:
-            return impl.add(impl.multiply(x, lab.array(self.scale)), lab.array(self.shift))
+            return impl.add(impl.multiply(x, lab.array(2.0)), lab.array(self.shift))
 
-    lab.check(
-        "Sequential(double, add 3)([1, −2])",
-        impl.Sequential(Affine(2.0, 0.0), Affine(1.0, 3.0))(lab.array([1.0, -2.0])),
-        [5, -1],
-    )
-
-
-def test_sequential_leaves_nothing_out(impl: Any, lab: Lab) -> None:
-    """A function among the layers, which is no Module, is passed over without a word: it may be refused, or run."""
-    with suppress(ValueError, TypeError):
-        lab.check("Sequential(relu)([−1, 2])", impl.Sequential(impl.relu)(lab.array([-1.0, 2.0])), [0, 2])
+    layers = [Affine(float(i)) for i in range(12)]
+    expected = reduce(lambda x, i: 2 * x + i, range(12), -1)
+    lab.check("Sequential of 12 layers", impl.Sequential(*layers)(lab.array([-1.0])), [expected])
 
 
 def test_sequential_names_its_layers_by_number(impl: Any, lab: Lab) -> None:
@@ -365,20 +259,6 @@ def test_sequential_names_its_layers_by_number(impl: Any, lab: Lab) -> None:
     linear = [impl.Linear(2, 2, seed=i, **lab.where) for i in range(2)]
     nested = impl.Sequential(linear[0], impl.ReLU(), impl.Sequential(linear[1]))
     assert [name for name, _ in nested.named_parameters()] == ["0.weight", "0.bias", "2.0.weight", "2.0.bias"]
-
-
-@pytest.mark.parametrize(("output", "target"), ERRORS, ids=str)
-def test_mse_loss_module_is_the_function(impl: Any, lab: Lab, output: Nested, target: Nested) -> None:
-    """The loss class and the loss function disagree."""
-    got = impl.MSELoss()(lab.array(output), lab.array(target))
-    lab.check(f"MSELoss()({output}, {target})", got, oracle.mse(*exact((output, target))))
-
-
-def test_cross_entropy_loss_module_is_the_function(impl: Any, lab: Lab) -> None:
-    """The loss class and the loss function disagree: one of them takes softmax twice, or another mean."""
-    logits, classes = [[1.0, -2.0, 0.5], [0.25, 3.0, -1.0]], [2, 0]
-    got = impl.CrossEntropyLoss()(lab.array(logits), lab.labels(classes))
-    lab.check(f"CrossEntropyLoss()({logits}, {classes})", got, oracle.cross_entropy(exact(logits), classes))
 
 
 # ------------------------------------------------------------------------------------------------- Model
@@ -393,25 +273,17 @@ def test_model_has_the_loss_and_gradients_of_the_functions(lab: Lab, net: Net) -
     lab.check_gradients(model, named(answers(net)[1]))
 
 
-@pytest.mark.parametrize("net", ALL_NETS, ids=str)
-def test_model_is_exact_on_fractions(exact_lab: Lab, net: Net) -> None:
-    """A class makes floats of exact numbers; an implementation that keeps Fractions must equal the oracle with ==."""
-    model = exact_lab.build(net)
-    exact_lab.check("model(x, target)", model(*exact_lab.array((net.x, net.target))), answers(net)[0])
-    model.backward()
-    exact_lab.check_gradients(model, named(answers(net)[1]))
-
-
-@pytest.mark.parametrize("net", ALL_NETS, ids=str)
-def test_predict_gives_the_outputs_without_a_loss(lab: Lab, net: Net) -> None:
-    """Prediction runs other layers than training, or ends in a relu or a squeeze."""
-    lab.check("model.predict(x)", lab.build(net).predict(lab.array(net.x)), oracle.mlp(*exact((net.x, net.params))))
-
-
 def test_model_layers_are_a_sequential(lab: Lab) -> None:
     """model.layers cannot be used as a net of its own."""
     model = lab.build(NET)
     lab.check("model.layers(x)", model.layers(lab.array(NET.x)), oracle.mlp(*exact((NET.x, NET.params))))
+
+
+@pytest.mark.parametrize("sizes", [[], [3]], ids=str)
+def test_models_of_fewer_than_two_sizes_are_refused(impl: Any, lab: Lab, sizes: list[int]) -> None:
+    """A model without a layer gives back what it is given, and has nothing to learn."""
+    with refused(f"Model({sizes})"):
+        impl.Model(sizes, seed=1, **lab.where)
 
 
 def test_model_repeats_itself_from_a_seed(impl: Any, lab: Lab) -> None:
@@ -462,19 +334,9 @@ def test_predict_does_not_disturb_backward(lab: Lab) -> None:
     lab.check_gradients(model, named(answers(NET)[1]))
 
 
-def test_model_changes_neither_data_nor_parameters(impl: Any, lab: Lab) -> None:
-    """Forward or backward works in place on the batch, the targets or the weights."""
-    model, x, target = lab.build(NET), lab.array(NET.x), lab.array(NET.target)
-    model(x, target)
-    model.backward()
-    assert [impl.tolist(x), impl.tolist(target)] == [NET.x, NET.target]
-    for name, parameter in model.named_parameters():
-        lab.check(f"{name}.data", parameter.data, named(NET.params)[name])
-
-
 def test_backward_before_forward_is_refused(lab: Lab) -> None:
     """Backward without a forward crashes somewhere inside, or does nothing and nobody notices."""
-    with raises_naming(RuntimeError, "Model.backward()", "forward"):
+    with refused("Model.backward()", by=[RuntimeError]):
         lab.build(NET).backward()
 
 
@@ -482,7 +344,7 @@ def test_backward_after_predict_alone_is_refused(lab: Lab) -> None:
     """A prediction has no loss to go back from, yet backward makes gradients of it."""
     model = lab.build(NET)
     model.predict(lab.array(NET.x))
-    with raises_naming(RuntimeError, "Model.backward()", "forward"):
+    with refused("Model.backward()", by=[RuntimeError]):
         model.backward()
 
 
@@ -491,31 +353,9 @@ def test_second_backward_after_one_forward_is_refused(lab: Lab) -> None:
     model = lab.build(NET)
     model(lab.array(NET.x), lab.array(NET.target))
     model.backward()
-    with raises_naming(RuntimeError, "Model.backward(), again", "forward"):
+    with refused("Model.backward(), again", by=[RuntimeError]):
         model.backward()
     lab.check_gradients(model, named(answers(NET)[1]))
-
-
-@pytest.mark.parametrize(("x", "target"), [((2, 4), (2, 2)), ((2, 3), (3, 2)), ((2, 3), (2,)), ((3,), (2,))], ids=str)
-def test_model_rejects_data_that_does_not_fit(lab: Lab, x: Nested, target: Nested) -> None:
-    """Data is cut or broadcast until it fits: the loss is of other pairs than meant."""
-    with raises_naming(ValueError, f"model({x}, {target})", str(target if x == (2, 3) else x)):
-        lab.build(NET)(lab.filled(x), lab.filled(target))
-
-
-def test_model_rejects_an_empty_batch(lab: Lab) -> None:
-    """The mean of nothing is nan or 0, and a run over no data looks like one that works."""
-    with raises_naming(ValueError, "model([], [])", "(0,)"):
-        lab.build(NET)(lab.array([]), lab.array([]))
-
-
-def test_model_trains_on_classes(impl: Any, lab: Lab) -> None:
-    """With CrossEntropyLoss the loss or a gradient is wrong: softmax, the one-hot or the mean."""
-    model, classes = lab.build(NET, loss=impl.CrossEntropyLoss()), [1, 0]
-    loss, grads = oracle.class_loss_and_grads(exact(NET.params), exact(NET.x), classes)
-    lab.check("model(x, labels)", model(lab.array(NET.x), lab.labels(classes)), loss)
-    model.backward()
-    lab.check_gradients(model, named(grads))
 
 
 # ------------------------------------------------------------------------------------------------- unusual nets
@@ -526,7 +366,7 @@ def test_layer_used_more_than_once_gets_the_sum_of_its_gradients(impl: Any, lab:
     """A layer remembers only its last input, or only its last gradient counts."""
     model, bend = lab.build(SQUARE), impl.ReLU()
     model.layers = impl.Sequential(*[layer for _ in range(times) for layer in (model.layers, bend)][:-1])
-    loss, grads = oracle.loss_and_grads(*exact((SQUARE.params * times, SQUARE.x, SQUARE.target)))
+    loss, grads = remembered(oracle.loss_and_grads, *exact((SQUARE.params * times, SQUARE.x, SQUARE.target)))
     lab.check("model(x, target)", model(lab.array(SQUARE.x), lab.array(SQUARE.target)), loss)
     model.backward()
     grad_w, grad_b = oracle.elementwise(lambda *uses: sum(uses), *grads)
@@ -540,3 +380,12 @@ def test_parameter_that_is_not_used_gets_no_gradient(impl: Any, lab: Lab) -> Non
     model(lab.array(NET.x), lab.array(NET.target))
     model.backward()
     assert model.spare.grad is None or impl.tolist(model.spare.grad) == [0.0, 0.0]
+
+
+def test_models_go_as_deep_as_asked(impl: Any, one_lab: Lab) -> None:
+    """A model is built, walked or differentiated by recursion, and Python's stack is not as deep as the model."""
+    depth = 1100
+    model = one_lab.model([(one_lab.array([[1.0]]), one_lab.array([0.0]))] * depth)
+    one_lab.check("model(x, target)", model(one_lab.array([[1.0]]), one_lab.array([[0.0]])), 1)
+    model.backward()
+    assert {number for parameter in model.parameters() for number in flat(impl.tolist(parameter.grad))} == {2.0}

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from shared_specs import oracle
-from shared_specs.cases import Misfit, Operation, misfits, nan_sources, operations
 from shared_specs.lab import Lab
 from shared_specs.oracle import Nested, exact
 
@@ -87,30 +86,3 @@ def test_relu_keeps_nan(impl: Any, lab: Lab) -> None:
 def test_relu_of_infinities(impl: Any, lab: Lab) -> None:
     """An overflow is hidden, or −inf becomes nan because a mask of 0 is multiplied with it."""
     lab.check("relu([inf, -inf])", impl.relu(lab.array([INF, -INF])), [INF, 0])
-
-
-# ------------------------------------------------------------------------------------------------- for every operation
-
-
-@pytest.mark.parametrize("operation", operations("neuron"), ids=str)
-def test_neurons_are_computed_in_full_precision(lab: Lab, operation: Operation) -> None:
-    """Somewhere float64 is rounded through float32, or the result has another dtype."""
-    lab.check_precision(operation)
-
-
-@pytest.mark.parametrize("operation", operations("neuron"), ids=str)
-def test_neurons_do_not_change_their_inputs(lab: Lab, operation: Operation) -> None:
-    """relu works in place, or a sum is gathered in the bias: the caller's arrays change."""
-    lab.check_arguments_unchanged(operation)
-
-
-@pytest.mark.parametrize(("operation", "position"), nan_sources("neuron"), ids=str)
-def test_neurons_let_nan_through(lab: Lab, operation: Operation, position: int) -> None:
-    """A nan among the inputs, the weights or in the bias is hidden."""
-    lab.check_nan(operation, position)
-
-
-@pytest.mark.parametrize("misfit", misfits("neuron"), ids=str)
-def test_neurons_reject_shapes_that_do_not_fit(lab: Lab, misfit: Misfit) -> None:
-    """zip cuts to the shorter of inputs and weights, or a bias of the wrong shape makes a sum of many numbers."""
-    lab.check_rejects(misfit)
