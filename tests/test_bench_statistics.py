@@ -112,7 +112,7 @@ def test_long_calls_alternate_from_process_to_process():
 
 
 def test_a_job_that_changes_something_restarts_before_every_call_off_the_clock():
-    from shared_specs.workloads.contenders import Job
+    from shared_specs.workloads.jobs import Job
 
     calls = []
     job = Job(lambda: calls.append("run"), lambda result: {}, lambda: calls.append("restart"))

@@ -17,7 +17,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from shared_specs.workloads import contender, rows
-from shared_specs.workloads.contenders import Job
+from shared_specs.workloads.jobs import Job
 
 from .cells import AGAIN, BASELINE, Cell, cell_of
 
