@@ -2,7 +2,8 @@
 PYTHON ?= python3.11
 TOX := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/tox
 EMPTY :=
-BENCH = WITH=$(if $(PEERS),peers,all) $(TOX) run -qq -e bench -- $(if $(FULL),--full) $(if $(PEERS),--peers) \
+BENCH = WITH=$(if $(PEERS)$(LIMITS),peers,all) $(TOX) run -qq -e bench -- \
+	$(if $(FULL),--full) $(if $(PEERS),--peers) $(if $(LIMITS),--limits) \
 	$(addprefix --impl ,$(IMPL)) $(addprefix --stage ,$(STAGE)) $(addprefix --device ,$(DEVICE)) \
 	$(addprefix --size ,$(subst ;, ,$(subst $(EMPTY) ,,$(SIZE))))
 .DEFAULT_GOAL := help
@@ -24,7 +25,7 @@ zoo: .venv/ready ## planted bugs, and the specs that catch them; ARGS="--stage b
 	@$(TOX) run -qq -e all -- side-by-side zoo $(ARGS)
 mutants: .venv/ready ## small changes to pure_python and numpy_impl, which the specs must notice; ARGS="--stage mlp --jobs 1"
 	@$(TOX) run -qq -e all -- side-by-side mutants $(ARGS)
-bench: .venv/ready ## speed tables, in results/ too; FULL=1 PEERS=1 IMPL= STAGE= DEVICE= SIZE=64,784-50-10 ARGS=--quick
+bench: .venv/ready ## speed tables, in results/ too; FULL=1 PEERS=1 LIMITS=1 IMPL= STAGE= DEVICE= SIZE=64,784-50-10 ARGS=--quick
 	@$(BENCH) $(ARGS)
 bench-compare: .venv/ready ## the same, and what has become slower since the last time; THRESHOLD=25 (percent)
 	@$(BENCH) --compare --threshold $(or $(THRESHOLD),25) $(ARGS)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from side_by_side.bench import absolute, session
+from shared_specs.workloads import contender, rows
+from side_by_side.bench import absolute, goals, session
 from side_by_side.bench.absolute import Measured
 from side_by_side.bench.cells import AGAIN, MODES, Cell, Settings
 from side_by_side.bench.results import INTERRUPTED, problems, read
@@ -141,6 +142,31 @@ def test_bad_arguments_get_one_clear_line_and_nothing_is_written(arguments, says
     assert not list(tmp_path.rglob("bench.*"))
 
 
+@pytest.mark.parametrize("goal", goals.GOALS, ids=lambda goal: f"{goal.package}, {goal.size}")
+def test_a_goal_is_work_that_both_can_do(goal):
+    """A row of the table of limits names a size, a package or a rival that there is not."""
+    workload = next(row for row in rows() if (row.work, row.size) == (goal.work, goal.size))
+    for cell in (goal.cell, goal.against):
+        assert contender(cell.implementation).hindrance(workload, cell.dtype, "cpu") is None
+
+
+def test_limits_that_are_met_missed_and_not_to_be_told(folder, monkeypatch):
+    gemms = ("1, 4-8-1", 1000.0, "bare GEMMs of NumPy")
+    planned = [
+        goals.Goal("numpy_impl", *gemms),
+        goals.Goal("numpy_impl", "784", 0.001, "bare GEMMs of NumPy", "neuron"),
+        goals.Goal("wrong_net", "784", 1000.0, "bare GEMMs of NumPy", "neuron"),
+    ]
+    monkeypatch.setattr(goals, "GOALS", planned)
+    monkeypatch.setattr(goals, "PROCESSES", 1)
+    result = bench("--limits", "--impl", "numpy_impl", "--impl", "wrong_net")
+    assert result.exit_code == 1
+    assert [line.split()[-1] for line in result.stdout.splitlines() if "GEMMs" in line] == ["met", "missed", "unclear"]
+    assert "RuntimeError: no neuron today" in result.stdout
+    assert "numpy_impl: neuron 784: ×" in result.stderr
+    assert not (folder / "results" / "bench.json").exists()
+
+
 def test_only_what_was_asked_for_is_planned():
     from side_by_side.bench import plan
 
@@ -168,7 +194,7 @@ def test_what_a_mode_leaves_out_is_said():
 
 
 def test_a_peer_that_is_not_installed_is_shown_with_the_command_that_installs_it(monkeypatch):
-    from shared_specs.workloads import peers, rows
+    from shared_specs.workloads import peers
 
     monkeypatch.setattr(peers, "missing", lambda module: True)
     workload = next(row for row in rows() if row.work == "train step")

@@ -16,7 +16,17 @@ from side_by_side.bench.cells import AGAIN, Cell
 from side_by_side.bench.results import Document, Entry, Run, merge, problems, read, write_all
 from side_by_side.bench.session import aa_check
 from side_by_side.bench.statistics import Interval
-from side_by_side.bench.story import PUBLISHED, crossings_of, ladder, mean_factors, sections, sentences
+from side_by_side.bench.story import (
+    PUBLISHED,
+    Title,
+    crossings_of,
+    grids,
+    ladder,
+    laid_out,
+    mean_factors,
+    sections,
+    sentences,
+)
 from side_by_side.cli import app
 from side_by_side.tables import UserError
 
@@ -89,8 +99,8 @@ def saved(tmp_path, document):
     return path
 
 
-def text_of(renderable):
-    console = Console(width=140, file=io.StringIO())
+def text_of(renderable, width=140):
+    console = Console(width=width, file=io.StringIO())
     with console.capture() as captured:
         console.print(renderable)
     return captured.get()
@@ -312,6 +322,82 @@ def test_markdown_has_the_machine_the_tables_and_the_sentences(document):
     assert "| loops | 10.0 ms | 1.15 s | 211 ms | 421 ms |" in text
     widths = {line.count("|") for line in text.splitlines() if line.startswith("| train")}
     assert len(widths) == 1
+
+
+def crowded(*more):
+    """A run with so many others in it that the table turns, their names among the longest that there are."""
+    run = run_of()
+    for name in more:
+        cell = Cell(*STEP, *PLACE, name)
+        run.implementations[name] = {"kind": "implementation", "limit": "limit:numpy", "version": "1", "lines": 1}
+        run.entries[cell] = Entry(cell, "timed", time=about(1.234e-1), ratio=about(1234), ulps=1.2)
+    run.asked += more
+    return run
+
+
+MANY = ("torch_autograd", "fastai_module", "another_library", "peer_of_them_all")
+
+
+def test_six_columns_stand_and_seven_turn():
+    six, seven = crowded(*MANY[:3]), crowded(*MANY)
+    [standing] = grids(six, next(sections(six)))
+    turned = list(grids(seven, next(sections(seven))))
+    assert [title.text for title in standing.columns] == [*NAMES, *MANY[:3]]
+    assert all([title.text for title, _ in grid.rows] == [*NAMES, *MANY] for grid in turned)
+    assert [title for grid in turned for title in grid.columns] == [title for title, _ in standing.rows]
+    assert [cell for grid in turned for cell in grid.rows[0][1]] == [row[0] for _, row in standing.rows]
+
+
+def test_a_turned_table_has_six_columns_at_most_and_one_kind_of_work_in_one_piece():
+    rows = [
+        (Title(work, str(i)), [""] * 7)
+        for work, n in (("a", 1), ("b", 5), ("c", 4), ("d", 4), ("e", 8))
+        for i in range(n)
+    ]
+    turned = laid_out([Title(str(i)) for i in range(7)], rows)
+    assert ["".join(title.text for title in grid.columns) for grid in turned] == [
+        "abbbbb",
+        "cccc",
+        "dddd",
+        "eeeeee",
+        "ee",
+    ]
+
+
+@pytest.mark.parametrize("more", [MANY[:2], MANY])
+def test_no_name_breaks_at_120_columns(more):
+    run = crowded(*more)
+    shown = text_of(terminal.report(Document([run])), 120)
+    tables = shown[: shown.index("Time: median")]
+    assert all(name in tables for name in (*NAMES, *more))
+    assert max(map(len, tables.splitlines())) <= 120
+
+
+def test_noise_is_not_printed_as_a_number(document):
+    [run] = document.runs
+    cell = Cell(*STEP, *PLACE, "numpy_impl")
+    run.entries[cell].time = Interval(1e-4, 0.4e-4, 1.6e-4, 0.97)
+    run.entries[cell.limit("limit:numpy")].ratio = about(1.11)
+    for shown in (text_of(terminal.report(document)), markdown.report(document), page.report(document)):
+        assert "±?" in shown
+        assert "?%" in shown
+        assert "111%" not in shown
+        assert "±60%" not in shown
+    assert run.share(run.entries[cell]) is None
+
+
+def test_medians_that_tell_another_ratio_than_the_pairs_say_so_at_the_cell(document):
+    """The medians say 2 ± 2 %; pairs that say 1.95 ± 1 % agree, pairs that say 1.9 ± 1 % do not."""
+    [run] = document.runs
+    entry = run.entries[Cell(*STEP, *PLACE, "torch_manual")]
+    assert run.at_odds(entry) is None
+    entry.ratio = about(1.95)
+    assert run.at_odds(entry) is None
+    entry.ratio = about(1.9)
+    assert run.at_odds(entry) == pytest.approx(2)
+    for shown in (text_of(terminal.report(document)), markdown.report(document), page.report(document)):
+        assert "≠ ×2.00" in shown
+    assert "In 3 of 18 cells the medians tell another ratio" in " ".join(sentences(run))
 
 
 # the page

@@ -111,8 +111,8 @@ def test_long_calls_alternate_from_process_to_process():
     assert "".join(machine.order) == "aba"
 
 
-def test_a_job_that_changes_something_restarts_before_every_call_off_the_clock():
-    from shared_specs.workloads.contenders import Job
+def test_a_job_that_must_begin_at_its_start_goes_back_to_it_before_every_call():
+    from shared_specs.workloads.jobs import Job
 
     calls = []
     job = Job(lambda: calls.append("run"), lambda result: {}, lambda: calls.append("restart"))

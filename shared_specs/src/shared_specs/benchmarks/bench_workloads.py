@@ -54,7 +54,7 @@ def test_workload(  # the parameters are the cell's name
     job = who.prepare(workload, dtype, device)
     error = who.check(workload, job, dtype, device)
     if job.restart:
-        # a step that went on from where the last one ended would drift: each round begins at the start again
+        # a first epoch begins at the start
         rounds = _rounds(job.restart, job.run, request.config)
         benchmark.pedantic(job.run, setup=job.restart, rounds=rounds, warmup_rounds=1)
     else:

@@ -3,7 +3,7 @@
 import time
 
 from shared_specs.workloads import Contender, Workload
-from shared_specs.workloads.contenders import Job
+from shared_specs.workloads.jobs import Job
 
 SLOWEST = 30e-6  # seconds a multiply-add, in plain Python with every number a node of a graph
 ENOUGH = 0.5  # seconds of calls from which on no other is needed: long enough to outlast a hiccup of the machine

@@ -1,7 +1,7 @@
 """What a benchmark times: the same work, on the same numbers, for whoever does it, and the right answer to it.
 
 `rows` lists the work, `contender` finds who does it: an implementation of the contract, the limit of a library, or a
-peer. `measurable` says whether it can, `Workload.answer` what must come out.
+peer. `Contender.hindrance` says why it cannot, `Workload.answer` what must come out.
 """
 
 from .contenders import Contender, contender, limit_of

@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from . import answers
-from .contenders import Job, errors
+from .jobs import Job, errors
 from .numbers import Named, Net, state
 from .rows import Workload
 
@@ -47,8 +47,6 @@ class Implementation:
 
     def check(self, workload: Workload, job: Job, dtype: str, device: str) -> float | None:
         """Run the job once; the largest error in ULPs. Raises AssertionError where the result is wrong."""
-        if job.restart:
-            job.restart()
         return errors(workload, job.read(job.run()), dtype, device, self.module)
 
     def synchronize(self, device: str) -> None:
@@ -84,8 +82,8 @@ def _loss_and_grads(workload: Workload, implementation: ModuleType, dtype: str, 
 
 def _train_step(workload: Workload, implementation: ModuleType, dtype: str, device: str) -> Job:
     x, target, _ = _arrays(workload.sized, implementation, dtype, device)
-    start = _start(workload.sized.sizes, implementation, dtype, device)
     model = implementation.Model(list(workload.sized.sizes), seed=0, dtype=dtype, device=device)
+    model.load_state_dict(_start(workload.sized.sizes, implementation, dtype, device))
     optimizer = implementation.SGD(list(model.parameters()), lr=answers.LR)
 
     def step() -> Any:
@@ -95,7 +93,7 @@ def _train_step(workload: Workload, implementation: ModuleType, dtype: str, devi
         optimizer.step()
         return loss
 
-    return Job(step, lambda loss: {"loss": loss, **model.state_dict()}, restart=lambda: model.load_state_dict(start))
+    return Job(step, lambda loss: {"loss": loss, **model.state_dict()})
 
 
 def _bare_steps(workload: Workload, implementation: ModuleType, dtype: str, device: str) -> Job:

@@ -9,7 +9,7 @@ from operator import mul
 from typing import Any
 
 from .answers import dot
-from .contenders import BITS, Job, library, missing, torch_hindrance, torch_synchronize
+from .jobs import BITS, Job, library, missing, torch_hindrance, torch_synchronize
 from .numbers import Matrix, Product, random_matrix, repeated, transposed
 from .rows import Workload
 

@@ -120,10 +120,16 @@ class Digits:
         return f"digits, {'-'.join(map(str, self.net.sizes))}"
 
     @property
-    def batches(self) -> list[tuple[Matrix, list[int]]]:
-        """The batches in the contract's order."""
+    def order(self) -> list[int]:
+        """The contract's order of the samples in a first epoch."""
         order = list(range(len(self.x)))
         random.Random(self.seed).shuffle(order)
+        return order
+
+    @property
+    def batches(self) -> list[tuple[Matrix, list[int]]]:
+        """The batches in that order."""
+        order = self.order
         chunks = (order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size))
         return [([self.x[i] for i in chunk], [self.labels[i] for i in chunk]) for chunk in chunks]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import answers
-from .contenders import NESTED_LISTS, Job, errors, library, missing, torch_hindrance, torch_synchronize
+from .jobs import NESTED_LISTS, Job, errors, library, missing, torch_hindrance, torch_synchronize
 from .numbers import Named, Net, state, transposed
 from .rows import Workload
 
@@ -25,11 +25,15 @@ class Peer:
     works: tuple[str, ...] = NET_WORKS
     dtypes: tuple[str, ...] = ("float64", "float32")
     devices: tuple[str, ...] = ("cpu",)
+    in_float32: tuple[str, ...] = ()
+    """What it does in float32 alone."""
     kind: str = field(default="peer", init=False)
 
     def hindrance(self, workload: Workload, dtype: str, device: str) -> str | None:
         """Why it cannot do the work here: "" if it does not provide it."""
         if workload.work not in self.works or dtype not in self.dtypes or device not in self.devices:
+            return ""
+        if dtype == "float64" and workload.work in self.in_float32:
             return ""
         if missing(self.module):
             return f"not installed: pip install {self.package}"
@@ -41,8 +45,6 @@ class Peer:
 
     def check(self, workload: Workload, job: Job, dtype: str, device: str) -> float | None:
         """Run the job once; the largest error in ULPs. Raises AssertionError where the result is wrong."""
-        if job.restart:
-            job.restart()
         return errors(workload, job.read(job.run()), dtype, None, NESTED_LISTS)
 
     def synchronize(self, device: str) -> None:
@@ -67,13 +69,11 @@ def _micrograd(workload: Workload, dtype: str, device: str) -> Job:
     nn, net = library("micrograd.nn"), workload.sized
     model = nn.MLP(net.sizes[0], list(net.sizes[1:]))
     shape = (net.batch, net.sizes[-1])
-
-    def restart() -> None:
-        for layer, (w, b) in zip(model.layers, net.params, strict=True):
-            for neuron, weights, bias in zip(layer.neurons, transposed(w), b, strict=True):
-                neuron.b.data = bias
-                for value, weight in zip(neuron.w, weights, strict=True):
-                    value.data = weight
+    for layer, (w, b) in zip(model.layers, net.params, strict=True):
+        for neuron, weights, bias in zip(layer.neurons, transposed(w), b, strict=True):
+            neuron.b.data = bias
+            for value, weight in zip(neuron.w, weights, strict=True):
+                value.data = weight
 
     def forward() -> list[list[Any]]:
         rows = [model(row) for row in net.x]
@@ -102,10 +102,9 @@ def _micrograd(workload: Workload, dtype: str, device: str) -> Job:
             for layer in model.layers
         ]
 
-    restart()
     jobs = {
         "forward": Job(forward, lambda rows: {"output": [[value.data for value in row] for row in rows]}),
-        "train step": Job(step, lambda loss: {"loss": loss, **state(params("data"))}, restart),
+        "train step": Job(step, lambda loss: {"loss": loss, **state(params("data"))}),
     }
     return jobs.get(workload.work) or Job(loss_and_grads, lambda loss: _gradients(loss, params("grad")))
 
@@ -114,18 +113,25 @@ def _micrograd(workload: Workload, dtype: str, device: str) -> Job:
 
 
 def _autograd(workload: Workload, dtype: str, device: str) -> Job:
-    return _functional(workload, dtype, library("autograd.numpy"), library("autograd").value_and_grad, lambda f: f)
+    autograd = library("autograd")
+    return _functional(workload, dtype, library("autograd.numpy"), autograd.value_and_grad, lambda f, *arguments: f)
 
 
 def _jax(workload: Workload, dtype: str, device: str) -> Job:
     jax = library("jax")
     jax.config.update("jax_enable_x64", True)  # else float64 is float32
-    job = _functional(workload, dtype, library("jax.numpy"), jax.value_and_grad, jax.jit)
+
+    def compiled(f: Any, *arguments: Any) -> Any:
+        fast = jax.jit(f)
+        fast(*arguments)  # the first call compiles
+        return fast
+
+    job = _functional(workload, dtype, library("jax.numpy"), jax.value_and_grad, compiled)
     return Job(lambda: jax.block_until_ready(job.run()), job.read)
 
 
 def _functional(
-    workload: Workload, dtype: str, np: Any, value_and_grad: Callable[..., Any], jit: Callable[..., Any]
+    workload: Workload, dtype: str, np: Any, value_and_grad: Callable[..., Any], compiled: Callable[..., Any]
 ) -> Job:
     net = workload.sized
     x, target = np.array(net.x, dtype=dtype), np.array(net.target, dtype=dtype)
@@ -147,18 +153,22 @@ def _functional(
         pairs = zip(params, grads, strict=True)
         return value, [(w - answers.LR * grad_w, b - answers.LR * grad_b) for (w, b), (grad_w, grad_b) in pairs]
 
-    forward, slopes, step = jit(mlp), jit(slope), jit(moved)  # nothing is kept between runs, so nothing restarts
-    jobs = {
-        "forward": Job(lambda: forward(params, x), lambda output: {"output": _lists(output)}),
-        "train step": Job(
-            lambda: step(params, x, target),
-            lambda result: {
-                "loss": float(result[0]),
-                **state([(_lists(w), _lists(b)) for w, b in result[1]]),
-            },
-        ),
-    }
-    return jobs.get(workload.work) or Job(lambda: slopes(params, x, target), lambda result: _gradients(*result))
+    if workload.work == "forward":
+        forward = compiled(mlp, params, x)
+        return Job(lambda: forward(params, x), lambda output: {"output": _lists(output)})
+    if workload.work == "train step":
+        step = compiled(moved, params, x, target)
+
+        def run() -> Any:
+            nonlocal params
+            value, params = step(params, x, target)
+            return value, params
+
+        return Job(
+            run, lambda result: {"loss": float(result[0]), **state([(_lists(w), _lists(b)) for w, b in result[1]])}
+        )
+    slopes = compiled(slope, params, x, target)
+    return Job(lambda: slopes(params, x, target), lambda result: _gradients(*result))
 
 
 # scikit-learn: its loss is half of ours summed over the outputs, so the learning rate makes up for it
@@ -178,20 +188,16 @@ def _sklearn(workload: Workload, dtype: str, device: str) -> Job:
         shuffle=False,
     )
     model.partial_fit(x, target)
-    start = [tuple(np.asarray(values, dtype) for values in pair) for pair in net.params]
-
-    def restart() -> None:
-        for i, (w, b) in enumerate(start):
-            model.coefs_[i][...], model.intercepts_[i][...] = w, b
+    for i, (w, b) in enumerate(net.params):
+        model.coefs_[i][...], model.intercepts_[i][...] = w, b
 
     def read(fitted: Any) -> Named:
         pairs = zip(model.coefs_, model.intercepts_, strict=True)
         return {"loss": 2 * float(model.loss_), **state([(_lists(w), _lists(b)) for w, b in pairs])}
 
-    restart()
     if workload.work == "forward":
         return Job(lambda: model.predict(x), lambda y: {"output": y.reshape(net.batch, -1).tolist()})
-    return Job(lambda: model.partial_fit(x, target), read, restart)
+    return Job(lambda: model.partial_fit(x, target), read)
 
 
 # torch.nn with torch.optim, and the same net in a fastai Learner
@@ -199,7 +205,7 @@ def _sklearn(workload: Workload, dtype: str, device: str) -> Job:
 
 def _torch(workload: Workload, dtype: str, device: str) -> Job:
     torch, net = library("torch"), workload.sized
-    x, target, model, restart = _torch_net(net, dtype, device)
+    x, target, model = _torch_net(net, dtype, device)
     loss_function = torch.nn.MSELoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=answers.LR)
 
@@ -220,14 +226,18 @@ def _torch(workload: Workload, dtype: str, device: str) -> Job:
 
     jobs = {
         "forward": Job(forward, lambda output: {"output": output.tolist()}),
-        "train step": Job(step, lambda loss: {"loss": loss.item(), **_torch_state(model)}, restart),
+        "train step": Job(step, lambda loss: {"loss": loss.item(), **_torch_state(model)}),
     }
     return jobs.get(workload.work) or Job(loss_and_grads, lambda loss: _torch_gradients(loss, model))
 
 
 def _fastai(workload: Workload, dtype: str, device: str) -> Job:
+    return (_fastai_epoch if workload.work == "epoch" else _fastai_step)(workload, dtype, device)
+
+
+def _fastai_step(workload: Workload, dtype: str, device: str) -> Job:
     fastai, torch = library("fastai.learner"), library("torch")
-    x, target, model, restart = _torch_net(workload.sized, dtype, device)
+    x, target, model = _torch_net(workload.sized, dtype, device)
     loaders = library("fastai.data.core").DataLoaders([(x, target)], [(x, target)])
     learner = fastai.Learner(
         loaders,
@@ -249,10 +259,34 @@ def _fastai(workload: Workload, dtype: str, device: str) -> Job:
         learner.one_batch(0, (x, target))
         return learner.loss
 
-    return Job(step, lambda loss: {"loss": loss.item(), **_torch_state(model)}, restart)
+    return Job(step, lambda loss: {"loss": loss.item(), **_torch_state(model)})
 
 
-def _torch_net(net: Net, dtype: str, device: str) -> tuple[Any, Any, Any, Callable[[], None]]:
+def _fastai_epoch(workload: Workload, dtype: str, device: str) -> Job:
+    fastai, torch, digits = library("fastai.basics"), library("torch"), workload.digits
+    library("fastai.callback.progress")  # has no_bar
+    _, _, model = _torch_net(digits.net, dtype, device)
+    start = {name: values.clone() for name, values in model.state_dict().items()}
+    x = torch.tensor(digits.x, dtype=getattr(torch, dtype), device=device)
+    samples = list(zip(x, torch.tensor(digits.labels, device=device), strict=True))
+    loader = fastai.DataLoader(samples, digits.batch_size, shuffle=True, shuffle_fn=lambda indices: digits.order)
+    loaders = fastai.DataLoaders(loader, [])  # nothing to validate
+    learner = fastai.Learner(loaders, model, torch.nn.CrossEntropyLoss(), opt_func=fastai.SGD, lr=answers.LR)
+    learner.recorder.smooth_loss.beta = 0  # the losses that it records are each batch's own
+
+    def fit() -> Any:
+        with learner.no_bar(), learner.no_logging():
+            learner.fit(1)
+        return learner.recorder.losses
+
+    return Job(
+        fit,
+        lambda losses: {"losses": [loss.item() for loss in losses], **_torch_state(model)},
+        lambda: model.load_state_dict(start),
+    )
+
+
+def _torch_net(net: Net, dtype: str, device: str) -> tuple[Any, Any, Any]:
     torch = library("torch")
     kind = {"dtype": getattr(torch, dtype), "device": device}
     x, target = (torch.tensor(values, **kind) for values in (net.x, net.target))
@@ -261,12 +295,8 @@ def _torch_net(net: Net, dtype: str, device: str) -> tuple[Any, Any, Any, Callab
     for n_in, n_out in zip(net.sizes[:-1], net.sizes[1:], strict=True):
         layers += [torch.nn.Linear(n_in, n_out, **kind), torch.nn.ReLU()]
     model = torch.nn.Sequential(*layers[:-1])
-
-    def restart() -> None:
-        model.load_state_dict(start)
-
-    restart()
-    return x, target, model, restart
+    model.load_state_dict(start)
+    return x, target, model
 
 
 def _torch_state(model: Any) -> Named:
@@ -285,5 +315,10 @@ PEERS = {
     "jax": Peer("peer:jax", "jax", "jax", "numpy", _jax),
     "sklearn": Peer("peer:sklearn", "sklearn", "scikit-learn", "numpy", _sklearn, works=("forward", "train step")),
     "torch.nn": Peer("peer:torch.nn", "torch", "torch", "torch", _torch, devices=CPU_AND_GPUS),
-    "fastai": Peer("peer:fastai", "fastai", "fastai", "torch", _fastai, works=("train step",), devices=CPU_AND_GPUS),
+    "fastai": Peer(
+        *("peer:fastai", "fastai", "fastai", "torch", _fastai),
+        works=("train step", "epoch"),
+        devices=CPU_AND_GPUS,
+        in_float32=("epoch",),  # the mean that its Recorder keeps of the losses is float32
+    ),
 }

@@ -58,7 +58,8 @@ def trials(n: int, listener: Listener) -> Outcome:
 
 
 def _process(cells: list[Cell], number: int) -> list[dict[str, Any]]:
-    task = {"cells": cells, "number": number, "pair_time": MODES["default"].pair_time}
+    pairs = [(cell, cell.baseline) for cell in cells]
+    task = {"pairs": pairs, "number": number, "pair_time": MODES["default"].pair_time}
     with scratch() as name:
         folder = Path(name)
         arguments = ("-m", "side_by_side.bench.pairs", str(folder / "events.jsonl"))

@@ -40,6 +40,9 @@ def bench(
         list[Path] | None, typer.Option(metavar="JSON", help="Show runs that were made before; repeat for more.")
     ] = None,
     others: Annotated[list[Path] | None, typer.Argument(metavar="[JSON]…", help="More files for --merge.")] = None,
+    limits: Annotated[
+        bool, typer.Option("--limits", help="Only whether each package is as fast as it should be.")
+    ] = False,
     aa: Annotated[int, typer.Option("--aa", min=0, help="Only time the baseline against itself, so often.")] = 0,
 ) -> None:
     """Time the same work in each, checked for its answer first; exit 1 where a cell is wrong or missing."""
@@ -64,6 +67,8 @@ def bench(
     )
     if aa:
         check_against_itself(aa)
+    elif limits:
+        check_limits(settings.implementations)
     elif merge:
         show(results.merge([(path, results.read(path)) for path in [*merge, *(others or [])]]), out)
     else:
@@ -97,6 +102,18 @@ def check_against_itself(n: int) -> None:
         outcome = trials(n, listener)
     console().print(outcome.sentence, soft_wrap=True)
     finish([f"{outcome.false} false differences"] if outcome.false else [])
+
+
+def check_limits(packages: Sequence[str]) -> None:
+    """The limits of speed and what is reached; exit 1 where one is missed, 130 after Ctrl-C."""
+    from . import goals
+
+    with listening() as listener:
+        reached, interrupted = goals.reach(packages, listener)
+    console().print(goals.report(reached))
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
+    finish(goals.problems(reached))
 
 
 def known_size(name: str) -> str:

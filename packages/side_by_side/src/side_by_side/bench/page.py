@@ -12,8 +12,8 @@ from .cells import BASELINE
 from .charts import charts, library
 from .results import Document, Entry, Run
 from .session import aa_check
-from .story import PUBLISHED, Section, entry_at, headline, ladder, mean_factors, sections, sentences
-from .terminal import LEGEND, SIGNS, percent, why_not
+from .story import Grid, Shown, grids, headline, ladder_grids, sections, sentences
+from .terminal import LEGEND, SIGNS, at_odds, share_text, spread_text, ulps_text, why_not
 
 COLUMNS = {
     "work": "work", "size": "size", "rung": "rung", "dtype": "dtype", "device": "device", "threads": "threads",
@@ -58,65 +58,38 @@ def _about(run: Run) -> dict[str, Any]:
         "aa": aa_check(run),
         "notes": run.notes,
         "charts": charts(run),
-        "sections": [_table(run, section) for section in sections(run)],
-        "ladder": _ladder(run),
+        "sections": [
+            {"title": section.title, "grids": [_grid(run, grid) for grid in grids(run, section)]}
+            for section in sections(run)
+        ],
+        "ladder": [_grid(run, grid) for grid in ladder_grids(run)],
         "rows": [_row(run, entry) for entry in run.shown()],
     }
 
 
-def _table(run: Run, section: Section) -> dict[str, Any]:
-    names = run.of_kind("implementation", "peer")
-    names = [name for name in names if any(entry_at(run, row, section.section, name) for row in section.rows)]
-    means, complete = mean_factors(run, section, names)
-    shown = len(means) > 1 and complete > 1
-    return {
-        "title": section.title,
-        "names": names,
-        "rows": [
-            {
-                "work": work,
-                "rung": rung,
-                "size": size,
-                "cells": [_cell(run, entry_at(run, (work, size, rung), section.section, name)) for name in names],
-            }
-            for work, size, rung in section.rows
-        ],
-        "means": [factor(means[name]) for name in names] if shown else [],
-        "complete": complete,
-    }
+def _grid(run: Run, grid: Grid) -> dict[str, Any]:
+    rows = [{"title": title, "cells": [_cell(run, shown) for shown in row]} for title, row in grid.rows]
+    return {"columns": grid.columns, "rows": rows}
 
 
-def _cell(run: Run, entry: Entry | None) -> dict[str, Any]:
-    if entry is None or entry.status == "not provided":
+def _cell(run: Run, shown: Shown) -> dict[str, Any]:
+    if isinstance(shown, str):
+        return {**EMPTY, "time": shown, "status": ""}
+    if shown is None or shown.status == "not provided":
         return {**EMPTY, "time": NOT_PROVIDED, "status": "none"}
-    if entry.time is None:
-        return {**EMPTY, "time": why_not(entry), "status": entry.status.replace(" ", "-"), "title": entry.reason}
-    share = run.share(entry)
-    base = entry.cell.implementation == BASELINE
+    if shown.time is None:
+        return {**EMPTY, "time": why_not(shown), "status": shown.status.replace(" ", "-"), "title": shown.reason}
+    base, ratio, share = shown.cell.implementation == BASELINE, shown.ratio, run.share(shown)
     return {
-        "time": duration(entry.time.median),
-        "spread": f"±{percent(entry.time.spread)}",
-        "factor": "×1" if base else factor(entry.ratio.median) + SIGNS[entry.verdict] if entry.ratio else "",
-        "title": "" if entry.ratio is None else f"{entry.ratio.low:.4g} to {entry.ratio.high:.4g}",
-        "status": "base" if base else entry.verdict,
-        "noisy": entry.noisy,
-        "share": "" if share is None else f"{share:.0%}",
-        "bar": 0 if share is None else round(100 * min(share, 1)),
-        "ulps": "" if entry.ulps is None else f"{entry.ulps:.2g} ULP",
+        "time": duration(shown.time.median),
+        "spread": spread_text(shown.time),
+        "factor": "×1" if base else factor(ratio.median) + SIGNS[shown.verdict] if ratio else "",
+        "title": f"{ratio.low:.4g} to {ratio.high:.4g}" if ratio and not ratio.vague else "",
+        "status": "base" if base else shown.verdict,
+        "noisy": shown.noisy,
+        "rest": [text for text in (at_odds(run, shown), share_text(run, shown), ulps_text(shown)) if text],
+        "bar": share and round(100 * min(share, 1)),
     }
-
-
-def _ladder(run: Run) -> dict[str, Any] | None:
-    ours = ladder(run)
-    columns: dict[str, dict[str, float]] = {**ours, **PUBLISHED}
-    rungs = dict.fromkeys([*PUBLISHED["fastbook ch. 17"], *(rung for column in ours.values() for rung in column)])
-    if not ours:
-        return None
-    rows = [
-        (rung, [duration(column[rung]) if rung in column else NOT_PROVIDED for column in columns.values()])
-        for rung in rungs
-    ]
-    return {"names": list(columns), "rows": rows}
 
 
 def _row(run: Run, entry: Entry) -> list[tuple[str, float | str]]:
@@ -125,21 +98,22 @@ def _row(run: Run, entry: Entry) -> list[tuple[str, float | str]]:
 
 
 def _columns(run: Run, entry: Entry) -> Iterator[tuple[str, float | str | None]]:
-    cell, time, ratio = entry.cell, entry.time, entry.ratio
+    cell, time, ratio, base = entry.cell, entry.time, entry.ratio, entry.cell.implementation == BASELINE
     for text in (cell.work, cell.size, cell.rung, cell.dtype, cell.device, str(cell.threads), cell.implementation):
         yield text, None
     yield (duration(time.median), time.median) if time else ("", "")
-    yield (percent(time.spread), time.spread) if time else ("", "")
-    for value in (ratio.median, ratio.low, ratio.high) if ratio else ():
-        yield factor(value), value
-    if ratio is None:
-        yield from [("×1", 1.0) if cell.implementation == BASELINE and time else ("", ""), ("", ""), ("", "")]
+    yield (spread_text(time), time.spread) if time else ("", "")
+    yield (factor(ratio.median), ratio.median) if ratio else ("×1", 1.0) if base and time else ("", "")
+    if ratio is None or ratio.vague:
+        yield from [("?", "") if ratio else ("", "")] * 2
+    else:
+        yield from [(factor(ratio.low), ratio.low), (factor(ratio.high), ratio.high)]
     yield entry.verdict, None
     share, gflops = run.share(entry), run.gflops(entry)
-    yield ("", "") if share is None else (f"{share:.0%}", share)
+    yield share_text(run, entry), "" if share is None else share
     yield ("", "") if gflops is None else (f"{gflops:.3g}", gflops)
     yield ("", "") if entry.ulps is None else (f"{entry.ulps:.2g}", entry.ulps)
-    note = "noisy" if entry.noisy else ""
+    note = " ".join(filter(None, ["noisy" if entry.noisy else "", at_odds(run, entry)]))
     if entry.status != "timed":
         note = f"{why_not(entry)}: {entry.reason}" if entry.status in ("wrong", "error") else why_not(entry)
     yield note.replace("\n", " "), None

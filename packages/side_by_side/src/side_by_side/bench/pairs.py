@@ -1,8 +1,8 @@
-"""Ratios: each contender against the baseline in interleaved, position-balanced pairs, in a fresh process.
+"""Ratios: each contender against another one in interleaved, position-balanced pairs, in a fresh process.
 
 python -m side_by_side.bench.pairs EVENTS < task.json
 
-A block is A B B A, with A the baseline: whatever drifts slowly, clock or temperature, adds the same to both. Where a
+A block is A B B A, with B in parts of A: whatever drifts slowly, clock or temperature, adds the same to both. Where a
 block would take too long, it is A B or B A, which processes take in turns, or A B A where A is short. The order of rows
 and of contenders is shuffled anew in each process, by a seed.
 """
@@ -17,7 +17,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from shared_specs.workloads import contender, rows
-from shared_specs.workloads.contenders import Job
+from shared_specs.workloads.jobs import Job
 
 from .cells import AGAIN, BASELINE, Cell, cell_of
 
@@ -25,6 +25,7 @@ SAMPLE = 1e-3  # seconds that a sample should last at least
 MOST_BLOCKS = 25
 FEW_BLOCKS = 3
 WARM_UP = 2e-3
+LONG = 0.1  # seconds of calls, after which one need not be repeated to tell how long it takes
 
 
 class Runner(NamedTuple):
@@ -45,27 +46,32 @@ def main() -> None:
         def tell(**event: Any) -> None:
             file.write(json.dumps(event) + "\n")
 
-        cells = [cell_of(dict(zip(Cell._fields, cell, strict=True))) for cell in task["cells"]]
-        measure(cells, task["number"], task["pair_time"], tell)
+        cells = [[cell_of(dict(zip(Cell._fields, cell, strict=True))) for cell in both] for both in task["pairs"]]
+        measure([(a, b) for a, b in cells], task["number"], task["pair_time"], tell, task.get("check", False))
 
 
-def measure(cells: Sequence[Cell], number: int, pair_time: float, tell: Callable[..., None]) -> None:
-    """All pairs, row by row; `number` is that of the process: it seeds the order, and says who begins."""
+def measure(
+    pairs: Sequence[tuple[Cell, Cell]], number: int, pair_time: float, tell: Callable[..., None], check: bool = False
+) -> None:
+    """All pairs of a cell and what it is held against; with `check`, of those alone that give the right answer.
+
+    `number` is that of the process: it seeds the order, and says who begins.
+    """
     shuffle = random.Random(number).shuffle
-    grouped = [list(group) for _, group in groupby(cells, key=lambda cell: (cell.row, cell.section))]
+    grouped = [list(group) for _, group in groupby(pairs, key=lambda both: both[1])]
     shuffle(grouped)
     gc.disable()
-    for name in {cell.implementation for cell in cells} - {AGAIN}:
+    for name in {cell.implementation for both in pairs for cell in both} - {AGAIN}:
         contender(name)
     gc.freeze()  # the libraries need not be looked through after each row
     for group in grouped:
         shuffle(group)
         baseline: Runner | None = None
-        for cell in group:
+        for cell, against in group:
             tell(begins=cell._asdict())
             try:
-                baseline = baseline or prepared(cell.baseline)
-                ratios = pair(baseline, prepared(cell), pair_time, number)
+                baseline = baseline or prepared(against, check)
+                ratios = pair(baseline, prepared(cell, check), pair_time, number)
             except Exception as error:  # whatever an implementation may do
                 tell(failed=cell._asdict(), reason=f"{type(error).__name__}: {error}")
                 continue
@@ -73,22 +79,29 @@ def measure(cells: Sequence[Cell], number: int, pair_time: float, tell: Callable
         gc.collect(0)  # nothing has grown old
 
 
-def prepared(cell: Cell) -> Runner:
-    """Its job, warmed up, and how often to call it a sample."""
+def prepared(cell: Cell, check: bool = False) -> Runner:
+    """Its job, warmed up, and how often to call it a sample.
+
+    Raises AssertionError where the answer is wrong, and LookupError where it is not provided, if that is to be checked.
+    """
     who = contender(BASELINE if cell.implementation == AGAIN else cell.implementation)
     workload = next(row for row in rows([cell.rung or "builtin"]) if (row.work, row.size) == (cell.work, cell.size))
+    if check and (why := who.hindrance(workload, cell.dtype, cell.device)) is not None:
+        raise LookupError(why or "not provided")
     job = who.prepare(workload, cell.dtype, cell.device)
+    if check:
+        who.check(workload, job, cell.dtype, cell.device)
     sample = sampler(job, lambda: who.synchronize(cell.device))
-    seconds = spent = sample(1)
-    while spent < WARM_UP:
-        seconds = sample(1)
-        spent += seconds
+    times: list[float] = []
+    while sum(times) < WARM_UP or (len(times) < 3 and sum(times) < LONG):
+        times.append(sample(1))
+    seconds = min(times)
     calls = max(1, round(SAMPLE / seconds))
-    return Runner(sample, calls, sample(calls) if calls > 1 else seconds)
+    return Runner(sample, calls, min(seconds, sample(calls)))
 
 
 def sampler(job: Job, synchronize: Callable[[], None]) -> Callable[[int], float]:
-    """Times so many calls; a job that changes something restarts before each, off the clock."""
+    """Times so many calls; a job that must begin at its start goes back to it before each, off the clock."""
     run, restart, clock = job.run, job.restart, time.perf_counter
 
     def steady(calls: int) -> float:

@@ -15,6 +15,8 @@ from .statistics import MARGIN, NOISY_RATIO, NOISY_TIME, Interval, verdict
 
 FORMAT = "side_by_side bench"
 VERSION = 1
+MOST_SHARE = 1.1
+"""More of the limit than that is noise, and no share."""
 STATUSES = ("timed", "wrong", "error", "over budget", "not run", "not provided")
 
 
@@ -83,10 +85,14 @@ class Run:
         return found if found and found.time else None
 
     def share(self, entry: Entry) -> float | None:
-        """The limit's time in parts of the cell's: 1 is as fast as the matrix products alone.
+        """The limit's time in parts of the cell's: 1 is as fast as the matrix products alone; None where noise is more.
 
         From the ratios to the baseline where both have one, for ratios drift less than times.
         """
+        share = self._share(entry)
+        return share if share is not None and share <= MOST_SHARE else None
+
+    def _share(self, entry: Entry) -> float | None:
         limit = self.limit(entry)
         if limit and limit.ratio and limit.cell.row == entry.cell.row and entry.time:
             if entry.cell == entry.cell.baseline:
@@ -94,6 +100,15 @@ class Run:
             if entry.ratio:
                 return limit.ratio.median / entry.ratio.median
         return limit.time.median / entry.time.median if limit and limit.time and entry.time else None
+
+    def at_odds(self, entry: Entry) -> float | None:
+        """What the two medians say of the ratio, where its interval and that of the pairs do not meet."""
+        base = self.entries.get(entry.cell.baseline)
+        if not (entry.ratio and entry.time and base and base.time):
+            return None
+        low, high = entry.time.low / base.time.high, entry.time.high / base.time.low
+        agree = low <= entry.ratio.high and entry.ratio.low <= high
+        return None if agree else entry.time.median / base.time.median
 
     def gflops(self, entry: Entry) -> float | None:
         """Billions of floating-point operations of its matrix products a second."""
@@ -240,6 +255,7 @@ def _entry_to_json(run: Run, entry: Entry) -> dict[str, Any]:
         "ratio": _interval_to_json(entry.ratio),
         "verdict": entry.verdict,
         "noisy": entry.noisy,
+        "ratio_of_medians": run.at_odds(entry),
         "share": run.share(entry),
         "gflops": run.gflops(entry),
         "ulps": entry.ulps,

@@ -136,7 +136,8 @@ class Session:
         """One fresh process."""
         head = f"pairs {number + 1} of {self.settings.mode.processes}"
         self._spent(f"{head} · loading", IMPORTS)
-        task = {"cells": cells, "number": number, "pair_time": self.settings.mode.pair_time}
+        pairs = [(cell, cell.baseline) for cell in cells]
+        task = {"pairs": pairs, "number": number, "pair_time": self.settings.mode.pair_time}
         running: Cell | None = None
         with scratch() as name:
             folder = Path(name)

@@ -28,6 +28,11 @@ class Interval(NamedTuple):
         """Half the interval, relative to the median."""
         return (self.high - self.low) / 2 / self.median if self.median else math.inf
 
+    @property
+    def vague(self) -> bool:
+        """Whether it is wider than its median, so that no number says anything of it."""
+        return self.high - self.low > self.median
+
 
 def median_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     """The median, and the narrowest pair of order statistics that holds the true one with the confidence.

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations, pairwise
-from typing import Any, NamedTuple
+from itertools import combinations, groupby, pairwise
+from typing import Any, NamedTuple, TypeAlias
 
-from ..tables import duration, factor
+from ..tables import NOT_PROVIDED, duration, factor
 from .cells import BASELINE, Cell, where
 from .results import Entry, Run
 from .statistics import Interval, crossings, geometric_mean
@@ -35,7 +35,8 @@ GROUPS = {
     "matmul ladder": ("matmul",),
     "sweep of widths": ("sweep",),
 }
-TOP, BOTTOM = "loops", "builtin"
+TOP = "loops"
+MOST_COLUMNS = 6  # of so many no name breaks where 120 characters stand in a line
 
 
 class Section(NamedTuple):
@@ -45,6 +46,23 @@ class Section(NamedTuple):
     group: str
     rows: list[tuple[str, str, str]]
     section: tuple[str, str, int]
+
+
+class Title(NamedTuple):
+    """What a row or a column holds, and more of it in smaller letters."""
+
+    text: str
+    detail: str = ""
+
+
+Shown: TypeAlias = Entry | str | None
+
+
+class Grid(NamedTuple):
+    """A table as it is shown: titles above, and rows of a title and what stands there."""
+
+    columns: list[Title]
+    rows: list[tuple[Title, list[Shown]]]
 
 
 class Crossing(NamedTuple):
@@ -74,6 +92,67 @@ def _place(section: tuple[str, str, int]) -> str:
 def entry_at(run: Run, row: tuple[str, str, str], section: tuple[str, str, int], name: str) -> Entry | None:
     """The entry of a cell, if there is one."""
     return run.entries.get(Cell(*row, *section, name))
+
+
+def grids(run: Run, section: Section) -> Iterator[Grid]:
+    """A row a workload, a column an implementation, and at the end the mean factors; or turned."""
+    everybody = run.of_kind("implementation", "peer")
+    names = [name for name in everybody if any(_provides(run, row, section, name) for row in section.rows)]
+    rows: list[tuple[Title, list[Shown]]] = [
+        (
+            Title(size) if work == "sweep" else Title(rung or work, size),
+            [entry_at(run, (work, size, rung), section.section, name) for name in names],
+        )
+        for work, size, rung in section.rows
+    ]
+    means, complete = mean_factors(run, section, names)
+    if len(means) > 1 and complete > 1:
+        title = Title("mean factor", f"of the {complete} of {len(rows)} rows that all completed")
+        rows.append((title, [factor(means[name]) for name in names]))
+    return laid_out([Title(name.removeprefix("peer:")) for name in names], rows)
+
+
+def _provides(run: Run, row: tuple[str, str, str], section: Section, name: str) -> bool:
+    entry = entry_at(run, row, section.section, name)
+    return entry is not None and entry.status != "not provided"
+
+
+def ladder_grids(run: Run) -> Iterator[Grid]:
+    """Every rung in every implementation, and the published ones."""
+    ours = ladder(run)
+    columns = {**ours, **PUBLISHED} if ours else {}
+    rungs = dict.fromkeys(rung for column in [*PUBLISHED.values(), *columns.values()] for rung in column)
+    rows: list[tuple[Title, list[Shown]]] = [
+        (Title(rung), [duration(column[rung]) if rung in column else NOT_PROVIDED for column in columns.values()])
+        for rung in rungs
+    ]
+    return laid_out(list(map(Title, columns)), rows) if ours else iter(())
+
+
+def laid_out(columns: list[Title], rows: list[tuple[Title, list[Shown]]]) -> Iterator[Grid]:
+    """As it is; with more than six columns, turned: at most six to a table, one kind of work in one where it fits."""
+    if len(columns) <= MOST_COLUMNS:
+        yield Grid(columns, rows)
+        return
+    for block in _blocks(rows):
+        titles, cells = zip(*block, strict=True)
+        yield Grid(
+            list(titles), [(name, list(row)) for name, row in zip(columns, zip(*cells, strict=True), strict=True)]
+        )
+
+
+def _blocks(rows: list[tuple[Title, list[Shown]]]) -> Iterator[list[tuple[Title, list[Shown]]]]:
+    block: list[tuple[Title, list[Shown]]] = []
+    for _, same in groupby(rows, key=lambda row: row[0].text):
+        group = list(same)
+        if block and len(block) + len(group) > MOST_COLUMNS:
+            yield block
+            block = []
+        block += group
+        while len(block) > MOST_COLUMNS:
+            yield block[:MOST_COLUMNS]
+            block = block[MOST_COLUMNS:]
+    yield block
 
 
 def mean_factors(run: Run, section: Section, names: Sequence[str]) -> tuple[dict[str, float], int]:
@@ -177,6 +256,8 @@ def sentences(run: Run) -> Iterator[str]:
     timed = [entry for entry in run.shown() if entry.time]
     if noisy := [entry for entry in timed if entry.noisy]:
         yield f"{len(noisy)} of {len(timed)} cells are noisy, marked ~: something else ran on the machine."
+    if odd := [entry for entry in timed if run.at_odds(entry)]:
+        yield f"In {len(odd)} of {len(timed)} cells the medians tell another ratio than the pairs, which stands at ≠."
 
 
 def _of_ladders(ladders: dict[str, dict[str, float]]) -> Iterator[str]:
