@@ -44,12 +44,12 @@ def asarray(values: Any, dtype: Name = None, device: Name = None) -> Array:
         device, values = device or str(values.device), values.detach().cpu()
     array = np.asarray(values)
     if array.dtype == object and all(isinstance(value, Real) for value in array.flat):  # Fractions
-        array = array.astype(DTYPES[0])
+        array = array.astype("float64")
     if array.dtype.kind not in "biuf":  # NumPy would read the text "3" as a number, and None as nan
         raise TypeError(f"asarray: got {array.dtype} among the values, expected numbers")
     if dtype == "int64":
         with np.errstate(invalid="ignore"):
-            if (array.astype(dtype) != array).any():
+            if (array.astype(dtype) != np.asarray(values)).any():  # not array: float64 may have rounded ints
                 raise ValueError("asarray: got numbers that int64 cannot hold, expected whole ones")
     kept = array.dtype if hasattr(values, "dtype") and array.dtype in DTYPES else DTYPES[0]
     return torch.from_numpy(array.astype(dtype or kept)).to(device or "cpu")
