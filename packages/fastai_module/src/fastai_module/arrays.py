@@ -61,7 +61,7 @@ def tolist(array: Array) -> Any:
 
 def shape(array: Array) -> tuple[int, ...]:
     """The size along each axis, outermost first; () for a number."""
-    return tuple(array.shape) if isinstance(array, Tensor) else ()
+    return tuple(getattr(array, "shape", ()))
 
 
 def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
