@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .guard import takes
+from .guard import check, takes
 
 Array = NDArray[Any]
 Name = str | None  # of a dtype or a device; None for the default
@@ -58,6 +58,7 @@ def shape(array: Array) -> tuple[int, ...]:
 
 def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     """The common shape: aligned at the last axis, sizes must be equal or 1 (fast.ai book, chapter 17)."""
+    check("broadcast_shapes", "a, b, … -> broadcast(a, b, …)", [(shape, None) for shape in shapes])
     return np.broadcast_shapes(*shapes)
 
 
