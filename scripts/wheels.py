@@ -11,7 +11,9 @@ from pathlib import Path
 from hatchling.build import build_wheel
 
 ROOT = Path(__file__).resolve().parents[1]
-PROJECTS = sorted(path.parent for path in [*ROOT.glob("packages/*/pyproject.toml"), ROOT / "shared_specs/pyproject.toml"])
+PROJECTS = sorted(
+    path.parent for path in [*ROOT.glob("packages/*/pyproject.toml"), ROOT / "shared_specs/pyproject.toml"]
+)
 
 
 def build(folder: Path) -> list[Path]:

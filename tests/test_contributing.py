@@ -39,7 +39,9 @@ def animal(monkeypatch):
 
 
 def test_the_spec_holds_for_what_is_right(run_specs):
-    run_specs("--impl", "numpy_impl", "--impl", "pure_python", specs=HEADER + example("A spec")[1]).assert_outcomes(passed=3)
+    run_specs("--impl", "numpy_impl", "--impl", "pure_python", specs=HEADER + example("A spec")[1]).assert_outcomes(
+        passed=3
+    )
 
 
 def test_the_animal_is_caught_by_the_spec_that_it_names(run_specs, animal, monkeypatch):
