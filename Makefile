@@ -36,8 +36,8 @@ train: $(READY) ## all five train on real handwritten digits; ARGS="--epochs 5"
 	@$(TOX) run -qq -e train -- $(ARGS)
 diff: $(READY) ## two implementations side by side; A=torch_manual B=torch_autograd STAGE=backward
 	@$(TOX) run -qq -e diff -- $(or $(A),torch_manual) $(or $(B),torch_autograd) --stage $(or $(STAGE),backward) $(ARGS)
-dist: $(READY) ## wheel and sdist of every package in dist/, checked, and each installed alone
-	@$(TOX) run -e dist
+dist: $(READY) ## wheel and sdist of every package in dist/, checked; the tool in an environment of its own
+	@$(TOX) run -e dist,alone
 resolve: $(READY) ## does constraints.txt fit every Python and platform? ARGS="--python 3.14 --platform x86_64-pc-windows-msvc"
 	@$(TOX) run -qq -e resolve -- $(ARGS)
 clean: ## remove what was set up

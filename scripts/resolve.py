@@ -15,8 +15,7 @@ from pathlib import Path
 CONSTRAINTS = Path(__file__).resolve().parents[1] / "constraints.txt"
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 PLATFORMS = ["x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "aarch64-apple-darwin", "x86_64-pc-windows-msvc"]
-OWN = ["pure_python", "numpy_impl", "torch_manual", "torch_autograd", "fastai_module", "side_by_side", "shared_specs"]
-EXTRAS = ["side_by_side[mutants, peers]", "shared_specs[bench, peers]"]
+EXTRAS = {"side_by_side": "[mutants, peers]", "shared_specs": "[bench, peers]"}
 TOOLS = ["build", "hatchling", "mypy", "ruff", "tox", "tox-uv-bare", "twine", "uv"]
 
 
@@ -38,7 +37,7 @@ def main() -> int:
 def fit(wheels: Path, python: str, platform: str) -> bool:
     """Whether everything resolves there, to pinned versions alone; says so."""
     resolved = resolve(wheels, python, platform)
-    names = names_of(resolved.stdout) - {spelt(name) for name in OWN}
+    names = names_of(resolved.stdout)
     floating = sorted(names - names_of(CONSTRAINTS.read_text(encoding="utf-8")))
     said = f"not pinned: {', '.join(floating)}" if floating else resolved.stderr.strip() or f"{len(names)} packages"
     print(f"Python {python} on {platform}: {said}", flush=True)
@@ -47,11 +46,11 @@ def fit(wheels: Path, python: str, platform: str) -> bool:
 
 def resolve(wheels: Path, python: str, platform: str) -> subprocess.CompletedProcess[str]:
     """What uv would install there: all packages with all that they offer, and the tools."""
+    own = [f"{name}{EXTRAS.get(name, '')} @ {path.as_uri()}" for name, path in named(wheels.resolve()).items()]
     options = f"--quiet --no-header --no-annotate --only-binary :all: --python-version {python} --python-platform"
     return subprocess.run(
-        [sys.executable, "-m", "uv", "pip", "compile", "-", *options.split(), platform]
-        + [f"--constraint={CONSTRAINTS}", f"--find-links={wheels}"],
-        input="\n".join([*OWN, *EXTRAS, *TOOLS]),
+        [sys.executable, "-m", "uv", "pip", "compile", "-", f"--constraint={CONSTRAINTS}", *options.split(), platform],
+        input="\n".join([*own, *TOOLS]),
         env={**os.environ, "MACOSX_DEPLOYMENT_TARGET": "14.0"},  # the oldest that torch has wheels for
         capture_output=True,
         encoding="utf-8",
@@ -59,14 +58,15 @@ def resolve(wheels: Path, python: str, platform: str) -> subprocess.CompletedPro
     )
 
 
+def named(wheels: Path) -> dict[str, Path]:
+    """Name of a package → its wheel."""
+    return {path.name.partition("-")[0]: path for path in wheels.glob("*.whl")}
+
+
 def names_of(requirements: str) -> set[str]:
-    """What is pinned in the lines of a requirements file."""
-    return {spelt(name) for name in re.findall(r"^([\w.-]+)==", requirements, re.MULTILINE)}
-
-
-def spelt(name: str) -> str:
-    """A name as package indexes spell it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    """What is pinned in the lines of a requirements file, as package indexes spell it."""
+    pinned = re.findall(r"^([\w.-]+)==", requirements, re.MULTILINE)
+    return {re.sub(r"[-_.]+", "-", name).lower() for name in pinned}
 
 
 if __name__ == "__main__":
