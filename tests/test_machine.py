@@ -9,6 +9,7 @@ import sys
 import tomllib
 from itertools import chain
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -136,7 +137,32 @@ def test_the_workflow_runs_every_python_on_three_systems():
     assert {"ubuntu", "macos", "windows"} == set(re.findall(r"(\w+)-latest", workflow))
 
 
-# ------------------------------------------------------------------------------------------------- metadata
+# ------------------------------------------------------------------------------------------------- packages
+
+
+def wheels(folder):
+    """Name → wheel, after scripts/wheels.py has filled the folder."""
+    subprocess.run([sys.executable, ROOT / "scripts/wheels.py", folder], check=True)
+    return {path.name.partition("-")[0]: path for path in folder.glob("*.whl")}
+
+
+def test_every_package_is_built_with_its_licence_its_types_and_its_templates(tmp_path):
+    found = wheels(tmp_path)
+    assert found.keys() == {folder.name for folder in PROJECTS}
+    for name, path in found.items():
+        files = ZipFile(path).namelist()
+        assert f"{name}/py.typed" in files
+        assert any(re.fullmatch(rf"{name}-.+\.dist-info/licenses/LICENSE", file) for file in files)
+        (source,) = (folder / "src" for folder in PROJECTS if folder.name == name)
+        ours = {file.relative_to(source).as_posix() for file in source.rglob("*.*") if "__pycache__" not in file.parts}
+        assert ours <= set(files)
+
+
+def test_a_wheel_that_did_not_change_stays_and_an_old_one_goes(tmp_path):
+    """Another environment installs from the folder at that moment, or takes the wheel of an earlier version."""
+    before = {path: path.stat().st_mtime_ns for path in wheels(tmp_path).values()}
+    (tmp_path / "numpy_impl-0.0.1-py3-none-any.whl").touch()
+    assert {path: path.stat().st_mtime_ns for path in wheels(tmp_path).values()} == before
 
 
 def test_all_packages_have_the_version_of_the_changelog():
