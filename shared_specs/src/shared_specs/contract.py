@@ -19,7 +19,7 @@ A typed assignment proves a module against them, in mypy or pyright:
 - ``dtype`` is "float32", "float64" or, for class labels, "int64". The result has the inputs' dtype.
 - Randomness comes from ``seed`` only: an int ≥ 0 of any size, same seed, same numbers; None for fresh ones.
 - What does not fit is refused with ValueError, TypeError, RuntimeError or IndexError, in any words, instead of a wrong
-  number: shapes, float32 with float64, an empty batch in a loss, labels that are no classes, an unknown dtype or device;
+  number: shapes, float32 with float64, an empty batch in a loss, labels that are no classes, unknown dtypes or devices;
   what is ragged or no number, names of a state dict, backward without forward, fewer than two sizes, rates below 0.
 """
 
