@@ -11,7 +11,7 @@ BENCH = WITH=$(if $(PEERS)$(LIMITS),peers,all) $(TOX) run -qq -e bench -- \
 	$(addprefix --impl ,$(IMPL)) $(addprefix --stage ,$(STAGE)) $(addprefix --device ,$(DEVICE)) \
 	$(addprefix --size ,$(subst ;, ,$(subst $(EMPTY) ,,$(SIZE))))
 .DEFAULT_GOAL := help
-.PHONY: help test-all test-deep fuzz accuracy static zoo mutants bench bench-compare train diff dist resolve clean
+.PHONY: help test-all test-deep outsiders fuzz accuracy static zoo mutants bench bench-compare train diff dist resolve clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-13s %s\n", $$1, $$2 }'
@@ -23,6 +23,8 @@ fuzz: $(READY) ## ten thousand odd calls of each implementation; ARGS="--impl nu
 	@$(TOX) run -qq -e all -- python -m shared_specs.fuzz $(ARGS)
 accuracy: $(READY) ## errors in ULPs, stage by implementation; ARGS="--impl numpy_impl"
 	@$(TOX) run -qq -e all -- side-by-side accuracy $(ARGS)
+outsiders: $(READY) ## a net in JAX that was written from the contract alone, under the same specs
+	@$(TOX) run -e outsiders
 static: $(READY) ## ruff and mypy
 	@$(TOX) run -m static
 zoo: $(READY) ## planted bugs, and the specs that catch them; ARGS="--stage backward --impl torch_manual"
