@@ -21,7 +21,7 @@ from typing import Any
 from rich.console import Group
 
 from shared_specs import STAGES, oracle
-from shared_specs.cases import Net, Operation, named
+from shared_specs.cases import Net, named
 from shared_specs.compare import ulps
 from shared_specs.lab import Lab
 from shared_specs.oracle import Nested, elementwise, exact, flat
@@ -31,6 +31,15 @@ from ..tables import NOT_PROVIDED, UserError, framed, table, three_digits
 RANDOM, CANCELLING = "random", "cancelling"
 SIZES = (12, 6, 4)
 BATCH = 6
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A call of one function: floats stand for Arrays, ints for class labels."""
+
+    stage: str
+    function: str
+    arguments: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
