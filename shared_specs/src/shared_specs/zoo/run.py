@@ -83,12 +83,13 @@ class _Selection:
     """A pytest plugin that runs each spec on the implementations that it is about, and notes what became of it."""
 
     wanted: set[tuple[str, str]]
+    stage: str
     outcomes: dict[tuple[str, str], list[Outcome]] = field(default_factory=lambda: defaultdict(list))
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Function]) -> None:
-        """Keep what is wanted."""
-        items[:] = [item for item in items if _key(item) in self.wanted]
+        """Keep what is wanted: of a spec on a whole table of operations, the lines of the bugs' stage."""
+        items[:] = [item for item in items if _key(item) in self.wanted and item.get_closest_marker(self.stage)]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -123,7 +124,7 @@ def _outcomes(bugs: list[Bug], bases: dict[str, str]) -> dict[tuple[str, str], l
     """(implementation, spec) → what became of each of its cases, for bugs and bases."""
     named = [(f"{bug.name}@{bases[bug.name]}", bug.caught_by) for bug in bugs]
     named += dict.fromkeys((bases[bug.name], bug.caught_by) for bug in bugs)
-    selection = _Selection(set(named))
+    selection = _Selection(set(named), bugs[0].stage)
     specs = {spec.name: spec for spec in suite.specs()}
     impls = dict.fromkeys(f"--impl={name}" for name, _ in named)
     paths = dict.fromkeys(f"{specs[spec].path}::{spec}" for _, spec in named)
