@@ -1,7 +1,6 @@
 """Bugs of stage 0, arrays."""
 
 import math
-import struct
 from itertools import zip_longest
 from typing import Any
 
@@ -55,12 +54,9 @@ def dtype_is_ignored(right: Any) -> Wrong:
 def floats_are_rounded_to_singles(right: Any) -> Wrong:
     """Numbers pass through float32 on their way in, and float64 arrays hold seven digits."""
 
-    def single(number: float) -> float:
-        return float(struct.unpack("f", struct.pack("f", number))[0])
-
     def asarray(values: Any, dtype: str | None = None, device: str | None = None) -> Array:
         array = right.asarray(values, dtype, device)
-        return array if dtype == "int64" else right.each(single, array)
+        return array if dtype == "int64" else right.singles(array)
 
     return asarray
 
