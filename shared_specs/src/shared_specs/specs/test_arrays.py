@@ -188,12 +188,21 @@ def test_shapes_broadcast_from_the_last_axis(impl: Any, shapes: tuple[Shape, ...
     assert impl.broadcast_shapes(*shapes) == common
 
 
-@pytest.mark.parametrize(
-    "shapes", [((3,), (4,)), ((2, 3), (2,)), ((2, 1), (8, 4, 3)), ((0,), (2,)), ((2, 3), (3,), (2, 1, 4))], ids=str
-)
+APART = [((3,), (4,)), ((2, 3), (2,)), ((2, 1), (8, 4, 3)), ((0,), (2,)), ((2, 3), (3,), (2, 1, 4))]
+
+
+@pytest.mark.parametrize("shapes", APART, ids=str)
 def test_shapes_that_do_not_broadcast_are_refused(impl: Any, shapes: tuple[Shape, ...]) -> None:
     """Shapes that do not fit are cut or repeated until they do."""
     with refused(f"broadcast_shapes{shapes}"):
+        impl.broadcast_shapes(*shapes)
+
+
+@pytest.mark.courtesy
+@pytest.mark.parametrize("shapes", APART, ids=str)
+def test_shapes_that_do_not_broadcast_are_named(impl: Any, shapes: tuple[Shape, ...]) -> None:
+    """Who reads the message does not learn which shapes they are."""
+    with refused(f"broadcast_shapes{shapes}", "broadcast_shapes", *shapes, by=[ValueError]):
         impl.broadcast_shapes(*shapes)
 
 
