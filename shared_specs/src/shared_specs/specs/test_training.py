@@ -126,7 +126,8 @@ def test_accuracy_is_the_fraction_right(impl: Any, lab: Lab, logits: Nested, cla
 
 def test_the_first_of_equal_logits_decides(impl: Any, lab: Lab) -> None:
     """A net that knows nothing scores by chance, or is right whatever the label."""
-    assert impl.accuracy(lab.array([[1.0, 1.0, 0.0], [0.0, 2.0, 2.0]]), lab.labels([0, 2])) == 0.5
+    logits = lab.array([[1.0, 1.0], [2.0, 2.0], [0.5, 0.5], [0.0, 0.0]])
+    assert impl.accuracy(logits, lab.labels([0, 0, 0, 1])) == 0.75
 
 
 def test_accuracy_of_nan_is_nan(impl: Any, lab: Lab) -> None:
