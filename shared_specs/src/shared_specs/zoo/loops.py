@@ -33,15 +33,15 @@ def fit_keeps_the_best(right: Any) -> Wrong:
     """At the end the net of the lowest loss comes back, which is the luckiest batch's and not the last step's."""
 
     def fit(model: Any, batches: Any, optimizer: Any, epochs: int, on_batch: Any = None) -> list[float]:
-        states: list[Any] = [copied(model)]
+        def copied() -> dict[str, Array]:
+            return {name: right.times(array, 1) for name, array in model.state_dict().items()}
+
+        states = [copied()]
 
         def report(step: int, loss: float) -> None:
-            states.append(copied(model))
+            states.append(copied())
             if on_batch:
                 on_batch(step, loss)
-
-        def copied(model: Any) -> dict[str, Array]:
-            return {name: right.times(array, 1) for name, array in model.state_dict().items()}
 
         losses = list(right.fit(model, batches, optimizer, epochs, report))
         if losses:

@@ -56,11 +56,11 @@ def linear_cuts_its_seed_to_32_bits(right: Any) -> Wrong:
 
 
 @caught_by("test_seeds_decide_and_nothing_else_does", "init_mlp", stage="mlp")
-def init_squares_its_seed(right: Any) -> Wrong:
-    """The seed is mixed by float arithmetic, seed · 1e9, which no float holds beyond 2⁵³ exactly nor beyond 1e308."""
+def init_packs_its_seed_into_64_bits(right: Any) -> Wrong:
+    """The seed is packed into 64 bits, and one that somebody took from a hash of 160 bits is an error."""
 
     def init_mlp(sizes: Sequence[int], seed: Seed, *where: Any, **more: Any) -> list[tuple[Array, Array]]:
-        mixed = None if seed is None else int(seed * 1.5) if seed < 2**33 else int(float(seed)) % 2**31
-        return list(right.init_mlp(sizes, mixed, *where, **more))
+        packed = None if seed is None else int.from_bytes(seed.to_bytes(8, "little"), "little")
+        return list(right.init_mlp(sizes, packed, *where, **more))
 
     return init_mlp

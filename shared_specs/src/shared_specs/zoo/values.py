@@ -61,7 +61,7 @@ def accuracy_distrusts_infinity(right: Any) -> Wrong:
     return accuracy
 
 
-@caught_by("test_cross_entropy_allows_an_impossible_class", "inf", stage="training")
+@caught_by("test_cross_entropy_of_an_impossible_label_is_infinite", "inf", stage="training")
 def cross_entropy_caps_the_impossible(right: Any) -> Wrong:
     """−∞ is replaced by −1e9 before the softmax, so a label that cannot be costs a number instead of ∞."""
     return mean_loss(

@@ -18,6 +18,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from inspect import getclosurevars, unwrap
@@ -110,9 +111,10 @@ def guarded_functions(module: ModuleType) -> list[FunctionType]:
 
 def _guard_anew(guarded: Any, takes: Callable[[str], Callable[..., Any]], signature: str) -> None:
     """Whoever holds the guarded function calls one that is guarded by this signature, and remembers nothing yet."""
-    new = takes(signature)(guarded.__wrapped__)
     cells = dict(zip(guarded.__code__.co_freevars, guarded.__closure__, strict=True))
-    cells["function"].cell_contents = new
+    function, cells["function"].cell_contents = guarded.__wrapped__, None
+    with suppress(Exception):  # or else no such package could be imported: nothing is computed
+        cells["function"].cell_contents = takes(signature)(function)
     guarded.__code__ = _handing_over(**dict.fromkeys(cells)).__code__
 
 
