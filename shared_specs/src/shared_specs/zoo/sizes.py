@@ -46,16 +46,22 @@ def sequential_looks_at_the_last_digit(right: Any) -> Wrong:
 
 
 @caught_by("test_results_are_right_beyond_the_small", "Batches", stage="training")
-def batches_leave_the_end_unshuffled(right: Any) -> Wrong:
-    """Samples are shuffled in a window of 256; those after it are never mixed with the others."""
+def batches_shuffle_in_a_window(right: Any) -> Wrong:
+    """Samples are shuffled in windows of 256, so those behind the first are never mixed with the others."""
 
     class Batches(right.Batches):
         def __init__(self, x: Array, target: Array, batch_size: int, seed: int) -> None:
             super().__init__(x, target, batch_size, seed)
-            self.parts = [right.Batches(x[i:j], target[i:j], batch_size, seed) for i, j in ((0, 256), (256, None))]
+            starts = range(0, len(x), 256)
+            self.windows = [right.Batches(x[i : i + 256], target[i : i + 256], 1, seed) for i in starts]
+            self.size = batch_size
 
         def __iter__(self) -> Iterator[Any]:
-            whole, parts = super().__iter__(), [list(part) for part in self.parts]
-            return iter([*parts[0], *parts[1]]) if parts[1] else whole
+            whole, samples = super().__iter__(), [sample for window in self.windows for sample in window]
+            if len(self.windows) == 1:
+                return whole
+            parts = [right.like(part[0], [right.tolist(p)[0] for p in part]) for part in zip(*samples, strict=True)]
+            starts = range(0, len(samples), self.size)
+            return iter([tuple(part[i : i + self.size] for part in parts) for i in starts])
 
     return Batches
