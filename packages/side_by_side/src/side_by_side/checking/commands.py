@@ -84,7 +84,8 @@ def mutants(
     """Change an implementation in one place at a time; exit 1 where the specs do not notice often enough."""
     from . import forks, mutants  # with mutmut, which only this command needs
 
-    stages = [choose("stage", name, STAGES) for name in stage or STAGES]
+    parts = (*STAGES, mutants.GUARD)
+    stages = [choose("stage", name, parts) for name in stage or parts]
     equivalent = mutants.equivalents()
     outcomes = []
     for name in chosen(impl or list(equivalent)):

@@ -7,19 +7,22 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from shared_specs import STAGES
+from shared_specs.zoo import FORMULA, KINDS
 from shared_specs.zoo.run import Verdict
 
 from ..tables import framed
 
 
 def result_table(verdicts: Sequence[Verdict]) -> Group:
-    """A row a bug, stage by stage: the mistake, who caught it, and what the failure says."""
+    """A row a bug, kind by kind: the mistake, its stage, who caught it, and what the failure says."""
     body = Table(box=box.SIMPLE_HEAD, show_edge=False)
-    for heading, ratio in (("bug", 5), ("caught by", 4), ("what the failure says", 4)):
-        body.add_column(heading, ratio=ratio, overflow="fold")
-    for stage in STAGES:
-        for verdict in (verdict for verdict in verdicts if verdict.bug.stage == stage):
+    for heading, ratio in (("bug", 5), ("stage", 1), ("caught by", 4), ("what the failure says", 4)):
+        body.add_column(heading, ratio=ratio, overflow="fold", min_width=8)
+    for kind in (FORMULA, *KINDS.values()):
+        mine = [verdict for verdict in verdicts if verdict.bug.kind == kind]
+        if mine:
+            body.add_row(Text(f"{kind[0].upper()}{kind[1:]}: {len(mine)}", "bold italic"))
+        for verdict in mine:
             body.add_row(*row(verdict))
         body.add_section()
     bases = ", ".join(dict.fromkeys(verdict.base for verdict in verdicts))
@@ -31,12 +34,12 @@ def result_table(verdicts: Sequence[Verdict]) -> Group:
     )
 
 
-def row(verdict: Verdict) -> tuple[Text, Text, Text]:
+def row(verdict: Verdict) -> tuple[Text, ...]:
     """The cells of one bug."""
     bug = Text.assemble((verdict.bug.name, "bold"), "\n", verdict.bug.sentence.partition("\n")[0])
     if verdict.problems:
-        return bug, Text("escaped", "bold red"), Text("; ".join(verdict.problems), "red")
-    return bug, Text(verdict.bug.caught_by, "green"), Text(verdict.reason)
+        return bug, Text(verdict.bug.stage), Text("escaped", "bold red"), Text("; ".join(verdict.problems), "red")
+    return bug, Text(verdict.bug.stage), Text(verdict.bug.caught_by, "green"), Text(verdict.reason)
 
 
 def problems(verdicts: Sequence[Verdict]) -> list[str]:
