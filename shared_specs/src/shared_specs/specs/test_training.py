@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from typing import Any
 
 import pytest
+from hypothesis.stateful import run_state_machine_as_test
 
 from shared_specs import oracle, strategies
 from shared_specs.cases import (
@@ -17,6 +19,7 @@ from shared_specs.cases import (
     net_called,
 )
 from shared_specs.compare import TOLERANCES, refused
+from shared_specs.history import History
 from shared_specs.lab import Lab
 from shared_specs.oracle import Nested, Params, exact
 from shared_specs.strategies import holds_for
@@ -251,6 +254,12 @@ def test_any_two_steps_follow_the_rule(
         rates = map(Fraction, (lr, momentum, weight_decay))
         expected, buffers = oracle.sgd_step(expected, exact(grad), buffers, *rates)
     lab.check("parameter after two steps", parameter.data, expected, scale=8.0)
+
+
+def test_any_history_follows_the_contract(impl: Any, one_lab: Lab) -> None:
+    """Something is kept too long, forgotten, or shared: between models, optimizers, layers, calls or runs of fit."""
+    lab = replace(one_lab, dtype="float64") if "float64" in impl.DTYPES else one_lab
+    run_state_machine_as_test(lambda: History(lab), settings=strategies.HISTORIES)
 
 
 # ------------------------------------------------------------------------------------------------- Batches
