@@ -18,9 +18,9 @@ A typed assignment proves a module against them, in mypy or pyright:
 - No function changes its arguments. NaN in gives NaN out.
 - ``dtype`` is "float32", "float64" or, for class labels, "int64". The result has the inputs' dtype.
 - Randomness comes from ``seed`` only: an int ≥ 0 of any size, same seed, same numbers; None for fresh ones.
-- What does not fit ends in ValueError, TypeError, RuntimeError or IndexError, in any words, and never in a number:
-  shapes, float32 with float64, an empty batch in a loss, labels that are no classes, an unknown dtype or device, what
-  is ragged or no number, names of a state dict, backward without forward, fewer than two sizes, rates below 0.
+- What does not fit is refused with ValueError, TypeError, RuntimeError or IndexError, in any words, instead of a wrong
+  number: shapes, float32 with float64, an empty batch in a loss, labels that are no classes, unknown dtypes or devices;
+  what is ragged or no number, names of a state dict, backward without forward, fewer than two sizes, rates below 0.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -66,7 +66,7 @@ class Arrays(Protocol[A]):
     def shape(self, array: A) -> tuple[int, ...]:
         """The size along each axis; () for an array of rank 0."""
 
-    def broadcast_shapes(self, *shapes: Sequence[int]) -> tuple[int, ...]:
+    def broadcast_shapes(self, *shapes: tuple[int, ...]) -> tuple[int, ...]:
         """The common shape by the broadcasting rules."""
 
     def add(self, a: A, b: A) -> A:
