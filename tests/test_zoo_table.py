@@ -27,8 +27,8 @@ def test_the_table_goes_kind_by_kind():
     bugs = [zoo.BUGS["relu_leaks"], *(bug for bug in zoo.BUGS.values() if bug.kind != zoo.FORMULA)]
     console = Console(width=250, record=True, file=io.StringIO())
     console.print(result_table([Verdict(bug, "numpy_impl", [], []) for bug in bugs]))
-    headings = re.findall(r"^ *([A-Z].*): \d+ *$", console.export_text(), re.MULTILINE)
-    assert [heading.lower() for heading in headings] == [zoo.FORMULA, *zoo.KINDS.values()]
+    titles = re.findall(r"^ *([A-Z].*): \d+ *$", console.export_text(), re.MULTILINE)
+    assert [title.lower() for title in titles] == [zoo.FORMULA, *zoo.KINDS.values()]
 
 
 def test_a_bug_that_escapes_is_an_error(monkeypatch):

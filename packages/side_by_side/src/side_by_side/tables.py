@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 
 from rich import box
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -33,7 +33,7 @@ def table(*headings: str) -> Table:
     return empty
 
 
-def framed(title: str, body: Table, *notes: str) -> Group:
+def framed(title: str, body: RenderableType, *notes: str) -> Group:
     """A table with what it is above it, and what one must know to read it below."""
     return Group(Text(title, "bold"), "", body, "", *(Text(note, "dim") for note in notes if note))
 

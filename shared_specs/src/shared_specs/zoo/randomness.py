@@ -10,7 +10,9 @@ Array = Any
 Seed = int | None
 
 
-@caught_by("test_seeds_leave_other_generators_alone", "NumPy", stage="layer")
+@caught_by(
+    "test_drawing_leaves_other_generators_alone", "The seed is set for all of Python, NumPy or torch", stage="layer"
+)
 def normal_draws_from_numpys_own_generator(right: Any) -> Wrong:
     """np.random.seed is called, which seeds the generator of everybody who calls np.random."""
 
@@ -21,7 +23,12 @@ def normal_draws_from_numpys_own_generator(right: Any) -> Wrong:
     return normal if "numpy" in sys.modules else ()
 
 
-@caught_by("test_seeds_leave_other_generators_alone", "torch", base="torch_manual", stage="layer")
+@caught_by(
+    "test_drawing_leaves_other_generators_alone",
+    "The seed is set for all of Python, NumPy or torch",
+    base="torch_manual",
+    stage="layer",
+)
 def normal_seeds_torch(right: Any) -> Wrong:
     """torch.manual_seed is called, and dropout, shuffles and layers elsewhere in the program start anew with it."""
 
@@ -32,7 +39,7 @@ def normal_seeds_torch(right: Any) -> Wrong:
     return normal if "torch" in sys.modules else ()
 
 
-@caught_by("test_seeds_decide_and_nothing_else_does", "Model", stage="module")
+@caught_by("test_every_seed_draws_numbers_of_its_own", "a fixed one hides behind None", stage="module")
 def model_without_a_seed_is_drawn_once(right: Any) -> Wrong:
     """The default seed is drawn when the program starts, so all nets without a seed are one and the same."""
     fresh = id(right) % 1000
@@ -44,18 +51,18 @@ def model_without_a_seed_is_drawn_once(right: Any) -> Wrong:
     return Model
 
 
-@caught_by("test_seeds_decide_and_nothing_else_does", "Linear", stage="module")
-def linear_cuts_its_seed_to_32_bits(right: Any) -> Wrong:
-    """The seed is cut to 32 bits, so 2³² starts the same net as 0."""
+@caught_by("test_every_seed_draws_numbers_of_its_own", "not all of it counts", stage="module")
+def linear_keeps_its_seed_in_a_byte(right: Any) -> Wrong:
+    """The seed is kept in a byte, so 256 starts the same layer as 0."""
 
     class Linear(right.Linear):
         def __init__(self, n_in: int, n_out: int, seed: Seed = None, *where: Any, **more: Any) -> None:
-            super().__init__(n_in, n_out, None if seed is None else seed % 2**32, *where, **more)
+            super().__init__(n_in, n_out, None if seed is None else seed % 256, *where, **more)
 
     return Linear
 
 
-@caught_by("test_seeds_decide_and_nothing_else_does", "init_mlp", stage="mlp")
+@caught_by("test_the_same_seed_draws_the_same_numbers", "int too big to convert", stage="mlp")
 def init_packs_its_seed_into_64_bits(right: Any) -> Wrong:
     """The seed is packed into 64 bits, and one that somebody took from a hash of 160 bits is an error."""
 

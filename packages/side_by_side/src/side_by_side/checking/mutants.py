@@ -3,7 +3,8 @@
 A change is a mutant; the spec that fails has killed it. A mutant that survives shows that a spec is missing, or it does
 nothing that anyone can observe: then it is equivalent, and a file says why. mutmut knows what to change, except that
 
-- words of error messages stay as they are, the function's name and the shapes in them do not;
+- words of error messages stay as they are, what is put into them does not;
+- a device is handed on, and a dtype too, where the package has only one: to forget it changes nothing;
 - `zip(…, strict=True)` stays: it asserts what was checked before, and ruff wants one or the other;
 - the shapes that a function takes, "(n, k), (k, m) -> (n, m)", are not misspelt, but forget that one size is that of
   another, that it is not 0, or an alternative;
@@ -72,7 +73,8 @@ class Mutant:
     @property
     def function(self) -> FunctionType:
         """The function that computes, without the guard around it."""
-        found = unwrap(functools.reduce(getattr, self.name.split("."), self.module))
+        named: Any = functools.reduce(getattr, self.name.split("."), self.module)
+        found = unwrap(named)
         assert isinstance(found, FunctionType)
         return found
 
@@ -135,13 +137,18 @@ def mutants(package: ModuleType, stages: Sequence[str]) -> list[Mutant]:
     The guard is taken off first: mutmut leaves decorated functions alone.
     """
     found = []
+    choices = {
+        "dtype": getattr(package, "DTYPES", ()),
+        "device": package.devices() if hasattr(package, "devices") else (),
+    }
+    only_one = {name for name, known in choices.items() if len(known) == 1}
     for stage in stages:
         module = importlib.import_module(f"{package.__name__}.{stage}")
         source = Path(str(module.__file__)).read_text(encoding="utf-8")
         for name, signature, mutated in _mutated_signatures(source):
             change = Change(f"{stage}.{name}", f'@takes("{signature}")', f'@takes("{mutated}")')
             found.append(Mutant(module, stage, name, mutated, change))
-        for name, original, mutated in _mutated_functions(DECORATORS.sub("", source)):
+        for name, original, mutated in _mutated_functions(DECORATORS.sub("", source), only_one):
             change = Change(f"{stage}.{name}", *_difference(original, mutated))
             found.append(Mutant(module, stage, name, mutated, change))
     return found
@@ -172,27 +179,42 @@ def _mutated_sizes(option: str) -> Iterator[str]:
     for i, size in enumerate(sizes):
         if size.group() == "1" or names.count(size.group()) > 2 or size.group() in names[:i]:
             yield f"{option[: size.start()]}another{option[size.end() :]}"
-    for more in re.finditer(">0", option):
-        yield option[: more.start()] + option[more.end() :]
+    if ">0" in option:
+        yield option.replace(">0", "")
 
 
 class _Visitor(MutationVisitor):
-    """Finds what to change, and leaves the words of error messages alone."""
+    """Finds what to change, and leaves the words of error messages alone, and names of which there is one value."""
 
-    def __init__(self) -> None:
+    def __init__(self, only_one: set[str]) -> None:
         super().__init__(mutation_operators, IgnoredCode(set(), set(), set()))
+        self.only_one = only_one
         self.words: set[cst.CSTNode] = set()
+        self.raised: set[cst.CSTNode] = set()
 
     def on_visit(self, node: cst.CSTNode) -> bool:
-        if isinstance(node, cst.Raise):
+        if isinstance(node, cst.Raise) and node.exc:
+            self.raised.add(node.exc)
             self.words.update(matchers.findall(node, matchers.SimpleString()))
         return node not in self.words and super().on_visit(node)
 
+    def _create_mutations(self, node: cst.CSTNode) -> None:
+        if node in self.raised:
+            return
+        before = len(self.mutations)
+        super()._create_mutations(node)
+        names = self._names(node)
+        self.mutations[before:] = [m for m in self.mutations[before:] if self._names(m.mutated_node) == names]
 
-def _mutated_functions(source: str) -> Iterator[tuple[str, str, str]]:
+    def _names(self, node: cst.CSTNode) -> list[str]:
+        args = node.args if isinstance(node, cst.Call) else ()
+        return [arg.value.value for arg in args if isinstance(arg.value, cst.Name) and arg.value.value in self.only_one]
+
+
+def _mutated_functions(source: str, only_one: set[str]) -> Iterator[tuple[str, str, str]]:
     """Name, source and mutated source of a function, for each mutant of a module."""
     wrapper = MetadataWrapper(cst.parse_module(source))
-    visitor = _Visitor()
+    visitor = _Visitor(only_one)
     wrapper.visit(visitor)
     code, names = wrapper.module.code_for_node, dict(_functions(wrapper.module.body))
     for mutation in visitor.mutations:
@@ -248,7 +270,7 @@ class Outcome:
     def problems(self) -> Iterator[str]:
         """What is wrong, a sentence each."""
         name = self.implementation
-        for stage, wanted in {None: WANTED, **dict.fromkeys(self.stages, WANTED_OF_A_STAGE)}.items():
+        for stage, wanted in ((None, WANTED), *((stage, WANTED_OF_A_STAGE) for stage in self.stages)):
             if self.score(stage) < wanted:
                 place = f" in {stage}" if stage else ""
                 yield f"{name}: {self.score(stage):.1%} of the mutants{place} killed, expected at least {wanted:.0%}"

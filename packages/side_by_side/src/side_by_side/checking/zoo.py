@@ -14,24 +14,26 @@ from ..tables import framed
 
 
 def result_table(verdicts: Sequence[Verdict]) -> Group:
-    """A row a bug, kind by kind: the mistake, its stage, who caught it, and what the failure says."""
-    body = Table(box=box.SIMPLE_HEAD, show_edge=False)
-    for heading, ratio in (("bug", 5), ("stage", 1), ("caught by", 4), ("what the failure says", 4)):
-        body.add_column(heading, ratio=ratio, overflow="fold", min_width=8)
-    for kind in (FORMULA, *KINDS.values()):
-        mine = [verdict for verdict in verdicts if verdict.bug.kind == kind]
-        if mine:
-            body.add_row(Text(f"{kind[0].upper()}{kind[1:]}: {len(mine)}", "bold italic"))
-        for verdict in mine:
-            body.add_row(*row(verdict))
-        body.add_section()
+    """A table a kind, a row a bug: the mistake, its stage, who caught it, and what the failure says."""
+    kinds = {kind: [v for v in verdicts if v.bug.kind == kind] for kind in (FORMULA, *KINDS.values())}
     bases = ", ".join(dict.fromkeys(verdict.base for verdict in verdicts))
     caught = sum(not verdict.problems for verdict in verdicts)
     return framed(
         f"{len(verdicts)} bugs in {bases}: {caught} caught",
-        body,
+        Group(*(kind_table(kind, mine) for kind, mine in kinds.items() if mine)),
         "Meet one: pytest --pyargs shared_specs --impl relu_leaks@numpy_impl",
     )
+
+
+def kind_table(kind: str, verdicts: Sequence[Verdict]) -> Table:
+    """The bugs of one kind, under its name."""
+    title = f"\n{kind[0].upper()}{kind[1:]}: {len(verdicts)}"
+    result = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, expand=True)
+    for heading, ratio in (("bug", 5), ("stage", 1), ("caught by", 4), ("what the failure says", 4)):
+        result.add_column(heading, ratio=ratio, overflow="fold", min_width=10)
+    for verdict in verdicts:
+        result.add_row(*row(verdict))
+    return result
 
 
 def row(verdict: Verdict) -> tuple[Text, ...]:
