@@ -1,8 +1,7 @@
-"""The net as its users would write it in JAX, from the contract alone: pure functions, jax.grad, and jax's own errors."""
+"""The net as a user of JAX writes it, from the contract alone: pure functions, jax.grad, the library's own errors."""
 
 import math
 import random
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -14,38 +13,11 @@ DTYPES = ("float32", "float64")
 
 
 def devices():
-    return sorted({device.platform for device in jax.devices()} | {"cpu"})
+    return sorted({device.platform for device in jax.devices()})
 
 
 def synchronize(device):
-    jax.block_until_ready(jax.device_put(0.0, _device(device)))
-
-
-def _device(name):
-    return None if name is None else jax.devices(name)[0]
-
-
-# ---------------------------------------------------------------- arrays
-
-
-def asarray(values, dtype=None, device=None):
-    if dtype not in (None, "int64", *DTYPES):
-        raise ValueError(f"unknown dtype {dtype!r}")
-    array = np.asarray(values)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"not an array of numbers: {values!r}")
-    if dtype is None:
-        dtype = array.dtype.name if hasattr(values, "dtype") and array.dtype.name in DTYPES else DTYPES[0]
-    return jax.device_put(jnp.asarray(array, dtype), _device(device))
-
-
-def tolist(array):
-    return np.asarray(array).tolist()
-
-
-shape = np.shape
-broadcast_shapes = jnp.broadcast_shapes
-unsqueeze = jnp.expand_dims
+    jax.block_until_ready(jnp.zeros((), device=jax.devices(device)[0]))
 
 
 def check(condition, message):
@@ -53,34 +25,49 @@ def check(condition, message):
         raise TypeError(message)
 
 
-def same_dtype(*arrays):
-    dtypes = {array.dtype for array in arrays if hasattr(array, "dtype")}
-    check(len(dtypes) < 2, f"mixed dtypes: {dtypes}")
-
-
 def ranks(*expected):
-    """Decorator: arrays of these ranks and of one dtype; XLA itself checks the sizes of a dot."""
+    """Arrays of these ranks, all of one dtype: XLA checks the sizes, but promotes dtypes and broadcasts."""
 
     def decorate(f):
         def checked(*arrays):
-            got = tuple(map(jnp.ndim, arrays))
-            check(got == expected, f"{f.__name__} takes arrays of rank {expected}, got {got}")
-            same_dtype(*arrays)
-            return f(*arrays)
+            check(tuple(map(jnp.ndim, arrays)) == expected, f"{f.__name__} takes arrays of rank {expected}")
+            return f(*of_one_dtype(*arrays))
 
         return checked
 
     return decorate
 
 
+def of_one_dtype(*arrays):
+    dtypes = {array.dtype for array in arrays if hasattr(array, "dtype")}
+    check(len(dtypes) < 2, f"mixed dtypes: {dtypes}")
+    return arrays
+
+
+# arrays
+
+
+def asarray(values, dtype=None, device=None):
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf" or dtype not in (None, "int64", *DTYPES):
+        raise TypeError(f"{values!r} is no array of numbers, or {dtype!r} no dtype")
+    kept = array.dtype.name if hasattr(values, "dtype") and array.dtype.name in DTYPES else DTYPES[0]
+    return jnp.asarray(array, dtype or kept, device=device and jax.devices(device)[0])
+
+
+def tolist(array):
+    return np.asarray(array).tolist()
+
+
+shape, broadcast_shapes, unsqueeze = jnp.shape, jnp.broadcast_shapes, jnp.expand_dims
+
+
 def add(a, b):
-    same_dtype(a, b)
-    return jnp.add(a, b)
+    return jnp.add(*of_one_dtype(a, b))
 
 
 def multiply(a, b):
-    same_dtype(a, b)
-    return jnp.multiply(a, b)
+    return jnp.multiply(*of_one_dtype(a, b))
 
 
 @ranks(2)
@@ -88,12 +75,12 @@ def transpose(a):
     return a.T
 
 
-# ---------------------------------------------------------------- forward
+# neuron, layer, mlp
 
 
 @ranks(1, 1, 0)
 def neuron(inputs, weights, bias):
-    return jnp.dot(inputs, weights) + bias
+    return inputs @ weights + bias
 
 
 relu = jax.nn.relu
@@ -124,8 +111,8 @@ def linear(x, w, b):
 
 
 def normal(n_in, n_out, std, seed, dtype=None, device=None):
-    draw = np.random.default_rng(seed)  # keys of jax.random hold 64 bits, a seed may have more
-    return asarray(draw.normal(0.0, std, (n_in, n_out)), dtype or DTYPES[0], device)
+    drawn = np.random.default_rng(seed).normal(0.0, std, (n_in, n_out))  # a key of jax.random has 64 bits only
+    return asarray(drawn, dtype or DTYPES[0], device)
 
 
 def xavier_std(n_in):
@@ -138,10 +125,10 @@ def kaiming_std(n_in):
 
 def init_mlp(sizes, seed, dtype=None, device=None):
     check(len(sizes) > 1, f"a net has at least two sizes, got {sizes}")
-    seeds = np.random.default_rng(seed).integers(2**63, size=len(sizes))
+    seeds = np.random.SeedSequence(seed).spawn(len(sizes) - 1)
     return [
         (normal(n_in, n_out, kaiming_std(n_in), s, dtype, device), asarray([0.0] * n_out, dtype, device))
-        for n_in, n_out, s in zip(sizes, sizes[1:], seeds, strict=False)
+        for n_in, n_out, s in zip(sizes[:-1], sizes[1:], seeds, strict=True)
     ]
 
 
@@ -153,21 +140,18 @@ def mlp(x, params):
 
 
 def mse(output, target):
-    same_dtype(output, target)
-    fits = output.shape in (target.shape, (*target.shape, 1)[-2:] if target.ndim == 1 else None)
-    check(fits and output.size, f"mse of {output.shape} and {target.shape}")
+    column = target.ndim == 1 and output.shape == (*target.shape, 1)
+    check(output.size and (column or output.shape == target.shape), f"mse of {output.shape} and {target.shape}")
+    output, target = of_one_dtype(output, target)
     return jnp.mean((output - target.reshape(output.shape)) ** 2)
 
 
-# ---------------------------------------------------------------- backward: JAX knows
-
+# backward: JAX knows how
 
 mse_grad = jax.grad(mse)
 
 
 def relu_grad(grad_out, x):
-    check(grad_out.shape == x.shape, f"relu_grad of {grad_out.shape} and {x.shape}")
-    same_dtype(grad_out, x)
     return jax.vjp(relu, x)[1](grad_out)[0]
 
 
@@ -180,7 +164,7 @@ def loss_and_grads(params, x, target):
     return jax.value_and_grad(lambda params: mse(mlp(x, params), target))(params)
 
 
-# ---------------------------------------------------------------- modules: names for a tree of arrays
+# module: names for the leaves of a tree
 
 
 class Parameter:
@@ -192,22 +176,18 @@ class Module:
     def __call__(self, *inputs):
         return self.forward(*inputs)
 
-    def named_parameters(self):
-        seen = set()
-        for name, parameter in self._walk():
-            if id(parameter) not in seen:
-                seen.add(id(parameter))
-                yield name, parameter
-
-    def _walk(self, prefix=""):
+    def walk(self, prefix=""):
         for name, value in vars(self).items():
             if isinstance(value, Parameter):
                 yield prefix + name, value
             elif isinstance(value, Module):
-                yield from value._walk(f"{prefix}{name}.")
+                yield from value.walk(f"{prefix}{name}.")
+
+    def named_parameters(self):
+        return {parameter: (name, parameter) for name, parameter in self.walk()}.values()
 
     def parameters(self):
-        return (parameter for _, parameter in self.named_parameters())
+        return [parameter for _, parameter in self.named_parameters()]
 
     def zero_grad(self):
         for parameter in self.parameters():
@@ -218,8 +198,7 @@ class Module:
 
     def load_state_dict(self, state):
         mine = self.state_dict()
-        wrong = [name for name in {*mine, *state} if np.shape(mine.get(name)) != np.shape(state.get(name))]
-        wrong += mine.keys() ^ state.keys()
+        wrong = mine.keys() ^ state.keys() | {name for name in mine if shape(mine[name]) != shape(state.get(name, 0.0))}
         check(not wrong, f"missing, unexpected or of another shape: {wrong}")
         for name, parameter in self.named_parameters():
             parameter.data = state[name].astype(parameter.data.dtype)
@@ -234,14 +213,12 @@ class Linear(Module):
         return linear(x, self.weight.data.T, self.bias.data)
 
 
-class Lambda(Module):
-    """A function as a module."""
-
-    def __init__(self, f):
-        self.forward = f
+class ReLU(Module):
+    forward = staticmethod(relu)
 
 
-ReLU, MSELoss = partial(Lambda, relu), partial(Lambda, mse)
+class MSELoss(Module):
+    forward = staticmethod(mse)
 
 
 class Sequential(Module):
@@ -257,76 +234,78 @@ class Sequential(Module):
 
 class Model(Module):
     def __init__(self, sizes, loss=None, seed=None, dtype=None, device=None):
-        drawn = init_mlp(sizes, seed, dtype, device)
-        layers = [layer for w, b in drawn for layer in (Linear(*w.shape, 0, dtype, device), ReLU())]
-        self.layers, self.loss, self.pending = Sequential(*layers[:-1]), loss or MSELoss(), None
-        for linear, (w, b) in zip(layers[::2], drawn, strict=True):
-            linear.weight.data, linear.bias.data = w.T, b
+        layers = []
+        for w, b in init_mlp(sizes, seed, dtype, device):
+            layers += [Linear(*w.shape, dtype=dtype, device=device), ReLU()]
+            layers[-2].weight.data, layers[-2].bias.data = w.T, b
+        self.layers, self.loss, self.tape = Sequential(*layers[:-1]), loss or MSELoss(), None
 
     def forward(self, x, target):
-        parameters = list(self.parameters())
+        parameters = self.parameters()
 
-        def loss(arrays):
-            held = [parameter.data for parameter in parameters]
-            try:
-                for parameter, array in zip(parameters, arrays, strict=True):
-                    parameter.data = array
-                return self.loss(self.layers(x), target)
-            finally:
-                for parameter, array in zip(parameters, held, strict=True):
-                    parameter.data = array
+        def run(arrays):
+            for parameter, array in zip(parameters, arrays, strict=True):
+                parameter.data = array
+            return self.loss(self.layers(x), target)
 
-        value, back = jax.vjp(loss, [parameter.data for parameter in parameters])
-        self.pending = parameters, back, jnp.ones_like(value)
-        return value
+        arrays = [parameter.data for parameter in parameters]
+        try:
+            loss, back = jax.vjp(run, arrays)
+        finally:
+            for parameter, array in zip(parameters, arrays, strict=True):
+                parameter.data = array
+        self.tape = lambda: zip(parameters, back(jnp.ones_like(loss))[0], strict=True)
+        return loss
 
     def backward(self):
-        if self.pending is None:
+        if self.tape is None:
             raise RuntimeError("backward without a forward")
-        (parameters, back, one), self.pending = self.pending, None
-        for parameter, grad in zip(parameters, back(one)[0], strict=True):
+        for parameter, grad in self.tape():
             parameter.grad = grad if parameter.grad is None else parameter.grad + grad
+        self.tape = None
 
     def predict(self, x):
         return self.layers(x)
 
 
-# ---------------------------------------------------------------- training
+# training
 
 
-def of_classes(logits, labels):
-    check(logits.shape[:-1] == labels.shape and labels.ndim == 1, f"logits {logits.shape}, labels {labels.shape}")
+def check_classes(logits, labels):
+    check(logits.ndim == 2 and labels.shape == logits.shape[:1], f"logits {logits.shape}, labels {labels.shape}")
     check(jnp.issubdtype(labels.dtype, jnp.integer), f"labels of {labels.dtype}")
     check(((labels >= 0) & (labels < logits.shape[1])).all(), f"a label outside of {logits.shape[1]} classes")
 
 
 def cross_entropy(logits, labels):
-    of_classes(logits, labels)
+    check_classes(logits, labels)
     check(labels.size, "an empty batch")
     return -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1).mean()
 
 
 cross_entropy_grad = jax.grad(cross_entropy)
-CrossEntropyLoss = partial(Lambda, cross_entropy)
+
+
+class CrossEntropyLoss(Module):
+    forward = staticmethod(cross_entropy)
 
 
 def accuracy(logits, labels):
-    of_classes(logits, labels)
+    check_classes(logits, labels)
     return math.nan if jnp.isnan(logits).any() else int((logits.argmax(axis=1) == labels).sum()) / len(labels)
 
 
 class SGD:
     def __init__(self, parameters, lr, momentum=0.0, weight_decay=0.0):
         check(min(lr, momentum, weight_decay) >= 0, "a rate below 0")
-        self.parameters, self.rates = list(parameters), (lr, momentum, weight_decay)
-        self.velocities = {}
+        self.parameters, self.rates, self.velocities = list(parameters), (lr, momentum, weight_decay), {}
 
     def step(self):
         lr, momentum, weight_decay = self.rates
         for parameter in self.parameters:
             if parameter.grad is not None:
                 velocity = parameter.grad + weight_decay * parameter.data
-                velocity = momentum * self.velocities.get(parameter, 0.0) + velocity
+                velocity += momentum * self.velocities.get(parameter, 0.0)
                 parameter.data, self.velocities[parameter] = parameter.data - lr * velocity, velocity
 
     def zero_grad(self):
@@ -350,7 +329,7 @@ class Batches:
         self.data, self.batch_size, self.seed = (x, target), batch_size, seed
 
     def __len__(self):
-        return -(-len(self.data[0]) // self.batch_size)
+        return math.ceil(len(self.data[0]) / self.batch_size)
 
     def __iter__(self):
         order = list(range(len(self.data[0])))

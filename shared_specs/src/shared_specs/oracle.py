@@ -49,6 +49,11 @@ def flat(array: Nested) -> Iterator[Any]:
         yield array
 
 
+def magnitude(arrays: Nested) -> float:
+    """What errors are relative to where large terms cancel: the largest number, or 1."""
+    return float(max(1, *map(abs, flat(arrays))))
+
+
 def rank(array: Nested) -> int:
     """How deep the lists are nested."""
     if not isinstance(array, list):

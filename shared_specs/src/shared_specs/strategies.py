@@ -25,9 +25,13 @@ LEAN = settings(
     phases=(Phase.explicit, Phase.generate, Phase.shrink),
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # a Lab remembers nothing between examples
 )
-DEEP = settings(LEAN, max_examples=10 * LEAN.max_examples, derandomize=False, print_blob=True)
-PROFILE = DEEP if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else LEAN
-"""`LEAN` in every run of the specs; HYPOTHESIS_PROFILE=deep tries ten times as many examples, others each time."""
+PROFILES = {
+    "quick": settings(LEAN, max_examples=3),
+    "lean": LEAN,
+    "deep": settings(LEAN, max_examples=10 * LEAN.max_examples, derandomize=False, print_blob=True),
+}
+PROFILE = PROFILES[os.environ.get("HYPOTHESIS_PROFILE", "lean")]
+"""HYPOTHESIS_PROFILE=deep tries ten times as many examples, others each time; quick is for who compiles each shape."""
 
 Spec: TypeAlias = Callable[..., None]
 NUMBERS = (0.0, *(sign * i / 2 for i in range(1, 5) for sign in (1, -1)))
