@@ -113,25 +113,18 @@ def _micrograd(workload: Workload, dtype: str, device: str) -> Job:
 
 
 def _autograd(workload: Workload, dtype: str, device: str) -> Job:
-    autograd = library("autograd")
-    return _functional(workload, dtype, library("autograd.numpy"), autograd.value_and_grad, lambda f, *arguments: f)
+    return _functional(workload, dtype, library("autograd.numpy"), library("autograd").value_and_grad, lambda f: f)
 
 
 def _jax(workload: Workload, dtype: str, device: str) -> Job:
     jax = library("jax")
     jax.config.update("jax_enable_x64", True)  # else float64 is float32
-
-    def compiled(f: Any, *arguments: Any) -> Any:
-        fast = jax.jit(f)
-        fast(*arguments)  # the first call compiles
-        return fast
-
-    job = _functional(workload, dtype, library("jax.numpy"), jax.value_and_grad, compiled)
+    job = _functional(workload, dtype, library("jax.numpy"), jax.value_and_grad, jax.jit)
     return Job(lambda: jax.block_until_ready(job.run()), job.read)
 
 
 def _functional(
-    workload: Workload, dtype: str, np: Any, value_and_grad: Callable[..., Any], compiled: Callable[..., Any]
+    workload: Workload, dtype: str, np: Any, value_and_grad: Callable[..., Any], jit: Callable[..., Any]
 ) -> Job:
     net = workload.sized
     x, target = np.array(net.x, dtype=dtype), np.array(net.target, dtype=dtype)
@@ -153,22 +146,21 @@ def _functional(
         pairs = zip(params, grads, strict=True)
         return value, [(w - answers.LR * grad_w, b - answers.LR * grad_b) for (w, b), (grad_w, grad_b) in pairs]
 
-    if workload.work == "forward":
-        forward = compiled(mlp, params, x)
-        return Job(lambda: forward(params, x), lambda output: {"output": _lists(output)})
-    if workload.work == "train step":
-        step = compiled(moved, params, x, target)
+    forward, slopes, step = jit(mlp), jit(slope), jit(moved)
 
-        def run() -> Any:
-            nonlocal params
-            value, params = step(params, x, target)
-            return value, params
+    def go_on() -> Any:
+        nonlocal params
+        value, params = step(params, x, target)
+        return value, params
 
-        return Job(
-            run, lambda result: {"loss": float(result[0]), **state([(_lists(w), _lists(b)) for w, b in result[1]])}
-        )
-    slopes = compiled(slope, params, x, target)
-    return Job(lambda: slopes(params, x, target), lambda result: _gradients(*result))
+    def read(result: Any) -> Named:
+        return {"loss": float(result[0]), **state([(_lists(w), _lists(b)) for w, b in result[1]])}
+
+    jobs = {
+        "forward": Job(lambda: forward(params, x), lambda output: {"output": _lists(output)}),
+        "train step": Job(go_on, read),
+    }
+    return jobs.get(workload.work) or Job(lambda: slopes(params, x, target), lambda result: _gradients(*result))
 
 
 # scikit-learn: its loss is half of ours summed over the outputs, so the learning rate makes up for it

@@ -1,12 +1,10 @@
 """Does the method find differences where there are none? The baseline against itself, in many trials."""
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from .cells import AGAIN, BASELINE, MODES, Cell
-from .processes import Process, scratch
+from .processes import pairing
 from .session import Listener, combined
 from .statistics import FASTER, MARGIN, SLOWER, Interval, verdict
 
@@ -59,8 +57,5 @@ def trials(n: int, listener: Listener) -> Outcome:
 
 def _process(cells: list[Cell], number: int) -> list[dict[str, Any]]:
     pairs = [(cell, cell.baseline) for cell in cells]
-    task = {"pairs": pairs, "number": number, "pair_time": MODES["default"].pair_time}
-    with scratch() as name:
-        folder = Path(name)
-        arguments = ("-m", "side_by_side.bench.pairs", str(folder / "events.jsonl"))
-        return list(Process(arguments, 1, folder, json.dumps(task)).run())
+    with pairing(pairs, number, MODES["default"].pair_time) as process:
+        return list(process.run())

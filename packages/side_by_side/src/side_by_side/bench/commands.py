@@ -108,10 +108,12 @@ def check_limits(packages: Sequence[str]) -> None:
     """The limits of speed and what is reached; exit 1 where one is missed, 130 after Ctrl-C."""
     from . import goals
 
+    wanted = goals.goals_of(packages)
     with listening() as listener:
-        reached, interrupted = goals.reach(packages, listener)
+        attempt = goals.Attempt(wanted, listener)
+        reached = attempt.run()
     console().print(goals.report(reached))
-    if interrupted:
+    if attempt.interrupted:
         raise typer.Exit(INTERRUPTED)
     finish(goals.problems(reached))
 

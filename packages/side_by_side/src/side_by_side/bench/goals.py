@@ -1,10 +1,9 @@
 """How long a package may take at most, in parts of what somebody else takes for the same work."""
 
-import json
 import platform
 from collections import defaultdict
-from collections.abc import Collection, Iterable
-from pathlib import Path
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from rich.console import RenderableType
@@ -15,7 +14,7 @@ from shared_specs.workloads.rows import DIGITS_SIZE, NETS
 from ..tables import UserError, factor, framed, table
 from .cells import Cell, all_threads
 from .environment import cpu
-from .processes import Process, scratch
+from .processes import pairing
 from .results import INTERRUPTED
 from .session import Listener, combined
 from .statistics import CONFIDENCE, MARGIN, Interval
@@ -107,39 +106,57 @@ class Reached(NamedTuple):
         return "missed" if self.ratio.low > self.goal.most else "unclear"
 
 
-def reach(packages: Collection[str], listener: Listener) -> tuple[list[Reached], bool]:
-    """Every goal of the packages, and whether Ctrl-C ended it: one interleaved run in several fresh processes.
+@dataclass
+class Attempt:
+    """What a run has found so far."""
 
-    The first of them checks each answer before it times; who is wrong is not timed.
-    """
-    goals = sorted((goal for goal in GOALS if goal.package in packages), key=lambda goal: goal.against)
-    ratios: dict[Cell, list[list[float]]] = defaultdict(list)
-    reasons: dict[Cell, str] = {}
-    for number in range(PROCESSES):
-        pairs = [(goal.cell, goal.against) for goal in goals if goal.cell not in reasons]
-        task = {"pairs": pairs, "number": number, "pair_time": PAIR_TIME, "check": number == 0}
-        with scratch() as name:
-            folder = Path(name)
-            arguments = ("-m", "side_by_side.bench.pairs", str(folder / "events.jsonl"))
-            process = Process(arguments, 1, folder, json.dumps(task))
-            begun = number * len(goals)
+    goals: Sequence[Goal]
+    listener: Listener
+    ratios: dict[Cell, list[list[float]]] = field(default_factory=lambda: defaultdict(list))
+    reasons: dict[Cell, str] = field(default_factory=dict)
+    """Who has no right answer, and why."""
+    interrupted: bool = False
+
+    def run(self) -> list[Reached]:
+        """One interleaved run in several fresh processes. Ctrl-C ends it, and what was found is kept."""
+        for number in range(PROCESSES):
+            if not self.interrupted:
+                self._process(number)
+        return [self._reached(goal) for goal in self.goals]
+
+    def _process(self, number: int) -> None:
+        """The first one checks each answer before it times; who is wrong is not timed again."""
+        by_rival = sorted(self.goals, key=lambda goal: goal.against)
+        pairs = [(goal.cell, goal.against) for goal in by_rival if goal.cell not in self.reasons]
+        if not pairs:
+            return
+        begun = number * len(self.goals)
+        with pairing(pairs, number, PAIR_TIME, check=number == 0) as process:
             for event in process.run():
                 if "begins" in event:
                     cell = Cell(**event["begins"])
-                    listener(f"{cell} · {cell.implementation}", begun, PROCESSES * len(goals))
+                    self.listener(f"{cell} · {cell.implementation}", begun, PROCESSES * len(self.goals))
                     begun += 1
                 elif "ended" in event:
-                    ratios[Cell(**event["ended"])].append(event["ratios"])
+                    self.ratios[Cell(**event["ended"])].append(event["ratios"])
                 elif "failed" in event:
-                    reasons[Cell(**event["failed"])] = event["reason"].partition("\n")[0]
+                    self.reasons[Cell(**event["failed"])] = event["reason"].partition("\n")[0]
+            self.interrupted = process.interrupted
             if process.code and not process.interrupted:
                 raise UserError(f"the limits: a process ended with code {process.code}: {process.last_words()}")
-        if process.interrupted:
-            break
-    found = {cell: combined(ratios[cell]) for cell in ratios if cell not in reasons}
-    wanted = (goal for goal in GOALS if goal in goals)
-    reached = [Reached(goal, found.get(goal.cell), reasons.get(goal.cell, INTERRUPTED)) for goal in wanted]
-    return reached, process.interrupted
+
+    def _reached(self, goal: Goal) -> Reached:
+        found = self.ratios.get(goal.cell)
+        reason = self.reasons.get(goal.cell, "" if found else INTERRUPTED)
+        return Reached(goal, combined(found) if found and not reason else None, reason)
+
+
+def goals_of(packages: Collection[str]) -> list[Goal]:
+    """The goals that are set for them. Raises UserError where there are none."""
+    found = [goal for goal in GOALS if goal.package in packages]
+    if not found:
+        raise UserError(f"no limit is set for {', '.join(packages)}")
+    return found
 
 
 def report(reached: Iterable[Reached]) -> RenderableType:

@@ -7,11 +7,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..tables import UserError
 from ..threads import pinned
+from .cells import Cell
 
 
 class Process:
@@ -58,6 +60,18 @@ class Process:
                     _finish(process)
                 *lines, begun = (begun + file.read()).split("\n")
                 yield from map(json.loads, lines)
+
+
+@contextmanager
+def pairing(
+    pairs: Sequence[tuple[Cell, Cell]], number: int, pair_time: float, check: bool = False
+) -> Iterator[Process]:
+    """A fresh process that times the pairs, all of one number of threads; its number seeds their order."""
+    task = {"pairs": pairs, "number": number, "pair_time": pair_time, "check": check}
+    with scratch() as name:
+        folder = Path(name)
+        arguments = ("-m", "side_by_side.bench.pairs", str(folder / "events.jsonl"))
+        yield Process(arguments, pairs[0][0].threads, folder, json.dumps(task))
 
 
 def _finish(process: subprocess.Popen[bytes]) -> None:

@@ -1,6 +1,5 @@
 """A session: plan, absolute times, ratios from several fresh processes, and a document, whatever happens."""
 
-import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +13,7 @@ from .absolute import History
 from .cells import AGAIN, BASELINE, Cell, Settings, where
 from .environment import commit
 from .plan import settings_text
-from .processes import Process, ask, scratch
+from .processes import ask, pairing
 from .results import INTERRUPTED, Document, Entry, Run, summary
 from .statistics import MARGIN, Interval, median_interval
 
@@ -137,12 +136,8 @@ class Session:
         head = f"pairs {number + 1} of {self.settings.mode.processes}"
         self._spent(f"{head} · loading", IMPORTS)
         pairs = [(cell, cell.baseline) for cell in cells]
-        task = {"pairs": pairs, "number": number, "pair_time": self.settings.mode.pair_time}
         running: Cell | None = None
-        with scratch() as name:
-            folder = Path(name)
-            arguments = ("-m", "side_by_side.bench.pairs", str(folder / "events.jsonl"))
-            process = Process(arguments, cells[0].threads, folder, json.dumps(task))
+        with pairing(pairs, number, self.settings.mode.pair_time) as process:
             for event in process.run():
                 if "begins" in event:
                     running = Cell(**event["begins"])
