@@ -183,6 +183,7 @@ class Trainee:
             batch=self.batch,
             step=self.step,
             settings=recorded(self.settings, self.data),
+            preparation=self.data.preparation,
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
