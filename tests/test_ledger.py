@@ -10,7 +10,6 @@ from shared_specs import oracle, registry
 from side_by_side.cli import app
 from side_by_side.reading import ledger as book
 from side_by_side.reading.ledger import exact_pass, fault, ledger, problem, problems
-from side_by_side.tables import UserError
 
 NAMES = registry.implementations()
 

@@ -218,6 +218,106 @@ def ledger(
             book.left_out[name] = why
         else:
             book.columns[name] = column(net, given, book.exact, dtype, partial(_tell, on_value, name))
+    if not book.columns:
+        raise UserError("; ".join(f"{name} {why}" for name, why in book.left_out.items()))
+    return book
+
+
+def _tell(on_value: Callable[[str], object], name: str, value: str) -> None:
+    on_value(f"{name} {value}")
+
+
+def _hindrance(net: ModuleType, dtype: str) -> str | None:
+    """Why an implementation can have no column, if it cannot."""
+    if missing := [name for name in NEEDED if not hasattr(net, name)]:
+        return f"does not provide {', '.join(missing)}"
+    return None if dtype in net.DTYPES else f"computes in {', '.join(net.DTYPES)} only"
+
+
+def column(
+    net: ModuleType,
+    given: Problem,
+    exact: Mapping[str, Nested],
+    dtype: str,
+    on_value: Callable[[str], object] = lambda _: None,
+) -> Column:
+    """What one implementation makes of it; where it gives no value, it goes on from the exact one."""
+    result = Column()
+    passed: Passed = {}
+    for name, compute in native_pass(net, given, dtype).items():
+        on_value(name)
+        function = MADE_BY.get(name, "Model" if name.endswith(".grad") else name.partition(".")[0])
+        if name not in given.givens() and not hasattr(net, function):
+            result.values[name] = Missing(function)
+        else:
+            result.values[name] = _value(net, name, compute, passed)
+            if result.wrong is None and (reason := fault(result.values[name], exact[name], dtype)):
+                result.wrong, result.reason = name, reason
+                result.where = culprit.place(net, partial(compute, passed), result.values[name])
+        if isinstance(result.values[name], Exception):
+            passed[name] = net.asarray(oracle.elementwise(float, exact[name]), dtype)
+    return result
+
+
+def _value(net: ModuleType, name: str, compute: Callable[[Passed], Any], passed: Passed) -> Nested:
+    """The number that an implementation computes, or what it raises; it is passed on."""
+    try:
+        passed[name] = compute(passed)
+        return net.tolist(passed[name])
+    except Exception as error:
+        return error
+
+
+def fault(got: Nested, exact: Nested, dtype: str) -> str | None:
+    """What is wrong with a value, if it is not within the contract's tolerance of the exact one."""
+    if isinstance(got, Exception):
+        return f"{type(got).__name__}: {got}".partition("\n")[0]
+    if _shape(got) != _shape(exact):
+        return f"shape {_shape(got)}, expected {_shape(exact)}"
+    pairs = list(zip(oracle.flat(got), oracle.flat(exact), strict=True))
+    margin = _margin(exact, dtype)
+    wrong = [mine for mine, value in pairs if _is_wrong(mine, value, margin)]
+    return f"{len(wrong)} of {len(pairs)} elements are wrong" if wrong else None
+
+
+def problems(book: Ledger, asked: Sequence[str] | None = None) -> list[str]:
+    """What is wrong, a sentence each, with the line of the mistake's first effect; and what those asked for lack."""
+    wrong = [
+        f"{name}: {column.wrong} is wrong, {column.reason}{f'; {column.where}' if column.where else ''}"
+        for name, column in book.columns.items()
+        if column.wrong
+    ]
+    lacking = [f"{n}: does not provide {', '.join(c.lacks)}" for n, c in book.columns.items() if c.lacks]
+    return [*wrong, *lacking, *(f"{name}: {why}" for name, why in book.left_out.items() if name in (asked or ()))]
+
+
+def result_table(book: Ledger, elements: bool = False) -> Group:
+    """A row a number: its exact value, and in each column the implementation's value and its error in ULPs.
+
+    Of a larger net, a row a tensor, unless `elements` are asked for.
+    """
+    many = sum(1 for values in book.exact.values() for _ in oracle.flat(values)) > MANY
+    rows = _summary(book) if many and not elements else _numbers(book)
+    if many and not elements:
+        notes = ["The largest error of a tensor's elements in units in the last place (ULP); --elements shows each."]
+    else:
+        notes = ["In brackets the error in units in the last place (ULP) of the exact value; nothing: exact."]
+    if book.first:
+        notes.append(f"▶ the first value that diverges: {''.join(book.first)}")
+    notes += [f"{name} {why}." for name, why in book.left_out.items()]
+    return framed(f"One way forward and back, {book.dtype}", rows, *notes)
+
+
+def _numbers(book: Ledger) -> Table:
+    rows = table("", "exact", *book.columns)
+    for name, values in book.exact.items():
+        margin = _margin(values, book.dtype)
+        columns = [_aligned(column.values[name], values) for column in book.columns.values()]
+        for (place, exact), *got in zip(_elements(values), *columns, strict=True):
+            cells = (
+                _cell(column.values[name], mine, exact, book.dtype, margin)
+                for column, mine in zip(book.columns.values(), got, strict=True)
+            )
             marked = (name, place) == book.first
             label = Text(f"{'▶ ' if marked else ''}{name}{place}", "bold red" if marked else "")
             rows.add_row(label, str(exact), *cells)
