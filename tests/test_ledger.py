@@ -137,7 +137,7 @@ def test_the_command_marks_the_first_that_diverges_and_exits_1():
     [
         (["--sizes", "2-3"], "expected three sizes, got 2"),
         (["--impl", "pure_python", "--dtype", "float32"], "pure_python computes in float64 only"),
-        (["--impl", "no_bug@numpy_impl"], "no bug 'no_bug' in the zoo"),
+        (["--impl", "no_bug@numpy_impl"], "no bug 'no_bug' in the zoo; "),
         (["--impl", "relu_leaks@nobody"], "unknown implementation 'nobody'"),
     ],
 )

@@ -2,8 +2,10 @@
 
 import os
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperCommand
 
 import side_by_side
 
@@ -19,8 +21,22 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",  # rich's own markup would take "[default: all]" for a style, and leave it out
 )
+
+
+class Once(TyperCommand):
+    """A command that refuses an option given twice, where the first would be forgotten."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """What `typer` calls with the words after the command's name."""
+        order: list[Any] = self.make_parser(ctx).parse_args(args=list(args))[2]
+        for option in order:
+            if order.count(option) > 1 and not option.multiple and option.nargs == 1:
+                raise typer.BadParameter("given more than once", ctx=ctx, param=option)
+        return super().parse_args(ctx, args)
+
+
 for command in (train, predict, ledger, init, bench, matrix, accuracy, diff, zoo, mutants):
-    app.command()(one_line_errors(command))
+    app.command(cls=Once)(one_line_errors(command))
 
 
 @app.callback()

@@ -5,6 +5,7 @@ import importlib.util
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from difflib import get_close_matches
 from itertools import pairwise
 from types import ModuleType
 from typing import Annotated, ParamSpec, TypeVar
@@ -73,11 +74,23 @@ def known_implementation(name: str) -> str:
     """
     bug, at, base = name.partition("@")
     if at:
+        known_bug(bug)
         return f"{bug}@{known_implementation(base)}"
     with suppress(ImportError, ValueError):  # of a package that does not load, and of modules that were made by hand
         if all(part.isidentifier() for part in name.split(".")) and importlib.util.find_spec(name):
             return name
     return choose("implementation", name, registry.implementations())
+
+
+def known_bug(bug: str) -> str:
+    """The name, if it is one of the zoo's. Raises UserError with the nearest ones."""
+    from shared_specs.zoo import BUGS
+
+    if bug not in BUGS:
+        near = get_close_matches(bug, BUGS, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else "side-by-side zoo shows them"
+        raise UserError(f"no bug {bug!r} in the zoo; {hint}")
+    return bug
 
 
 def load(name: str) -> ModuleType:
@@ -122,6 +135,22 @@ def steps(what: str, total: int) -> Iterator[Callable[[], None]]:
                 console(stderr=True).print(f"{what}: {done} of {total} after {time.monotonic() - begun:.0f} s")
 
         yield step
+
+
+class Stop:
+    """Whether Ctrl-C was pressed."""
+
+    pressed = False
+
+
+@contextmanager
+def until_interrupted() -> Iterator[Stop]:
+    """Ctrl-C ends what is inside, and what is done so far can be shown."""
+    stop = Stop()
+    try:
+        yield stop
+    except KeyboardInterrupt:
+        stop.pressed = True
 
 
 def finish(problems: Sequence[str], interrupted: bool = False) -> None:

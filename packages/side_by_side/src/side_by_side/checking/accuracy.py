@@ -214,16 +214,19 @@ class Measure:
     def __init__(self, all_works: Sequence[Work] | None = None) -> None:
         self.works = list(works()) if all_works is None else list(all_works)
         self._answers: dict[tuple[int, str], list[Fraction]] = {}
-        self.missing: dict[str, str] = {}
-        """"implementation: work" → why it could not be measured."""
+        self.missing: dict[str, dict[str, str]] = {}
+        """Implementation → work → why it could not be measured."""
 
     def plan(self, modules: dict[str, ModuleType]) -> int:
         """How many works there are over all implementations and dtypes."""
-        return len(self.works) * sum(len(module.DTYPES) for module in modules.values())
+        return len(self.works) * sum(len(getattr(module, "DTYPES", ())) for module in modules.values())
 
     def run(self, name: str, module: ModuleType, on_work: Callable[[str], None] = lambda _: None) -> list[Row]:
         """A row for every dtype, stage and kind of inputs."""
         rows: dict[tuple[str, str, str], list[float]] = {}
+        if not hasattr(module, "DTYPES"):
+            self.missing[name] = {"all": "does not provide DTYPES"}
+            return []
         for dtype in sorted(module.DTYPES, reverse=True):
             for i, work in enumerate(self.works):
                 on_work(f"{name} {dtype} {work.name}")
@@ -232,11 +235,17 @@ class Measure:
                     pairs = list(zip(got, self.exact(i, dtype), strict=True))
                 except Exception as error:  # whatever a half-done implementation may do
                     said = " ".join(f"{type(error).__name__}: {error}".split())
-                    self.missing.setdefault(f"{name}: {work.name}", said)
+                    self.missing.setdefault(name, {}).setdefault(work.name, said)
                     continue
                 found = [ulps(mine, right, dtype) for mine, right in pairs]
                 rows.setdefault((dtype, work.stage, work.inputs), []).extend(found)
         return [Row(name, *key, errors) for key, errors in rows.items()]
+
+    def lacks(self) -> list[str]:
+        """What could not be measured, and why the first of it could not, a sentence an implementation."""
+        return [
+            f"{name}: not measured: {', '.join(why)}; {next(iter(why.values()))}" for name, why in self.missing.items()
+        ]
 
     def exact(self, i: int, dtype: str) -> list[Fraction]:
         """The exact answers of a work on the numbers that the dtype holds."""
@@ -276,12 +285,26 @@ def number(error: float) -> str:
     )
 
 
-def save(rows: Sequence[Row], path: Path) -> None:
-    """The rows as JSON; the file is whole or not there.
+def saved(path: Path) -> list[dict[str, Any]]:
+    """The rows in a file that is there already.
+
+    Raises UserError when it is another file, which must not be replaced.
+    """
+    if not path.exists():
+        return []
+    try:
+        return [row for row in json.loads(path.read_text(encoding="utf-8"))["rows"] if row["implementation"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is there already and holds no accuracy; --json names another file") from error
+
+
+def save(rows: Sequence[Row], path: Path, kept: Sequence[dict[str, Any]] = ()) -> None:
+    """The rows as JSON, with those of other implementations that are kept; the file is whole or not there.
 
     Raises UserError when it cannot be written.
     """
-    entries = [
+    measured = {row.implementation for row in rows}
+    entries = [row for row in kept if row["implementation"] not in measured] + [
         {
             "implementation": row.implementation,
             "dtype": row.dtype,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..shell import DTYPES, Dtype, Implementations, chosen, finish, load, progress, widths
+from ..shell import DTYPES, Dtype, Implementations, chosen, finish, load, progress, until_interrupted, widths
 from ..tables import UserError, choose, console
 from ..threads import current, pinned
 from .progress import Watch, bytes_ticker, interruptible
@@ -223,9 +223,9 @@ def predict(
 
 def init(
     impl: Implementations = None,
-    layers: Annotated[int, typer.Option(min=1, help="How many, one after the other.")] = 50,
-    width: Annotated[int, typer.Option(min=1, help="Units a layer.")] = 100,
-    batch: Annotated[int, typer.Option(min=1, help="Samples.")] = 200,
+    layers: Annotated[int, typer.Option(min=1, max=10_000, help="How many, one after the other.")] = 50,
+    width: Annotated[int, typer.Option(min=1, max=10_000, help="Units a layer.")] = 100,
+    batch: Annotated[int, typer.Option(min=1, max=100_000, help="Samples.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Of the inputs and the weights.")] = 0,
     dtype: Annotated[str, typer.Option(help="float32, which stacks leave on both sides, or float64.")] = "float32",
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="A picture of the stacks goes there.")] = None,
@@ -248,21 +248,22 @@ def init(
         else [],
         "--overwrite replaces it, another --out keeps it",
     )
-    for name in names:
-        net = load(name)
-        try:
-            with progress() as bar:
-                bar.add_task(name, total=None)
-                results = stacks.experiment(net, layers, width, batch, seed, dtype)
-        except UserError as error:
-            problems.append(str(error))
-            continue
-        console().print(stacks.result_table(name, results))
-        if out:
-            plots.save_init(results, pictures[name], name)
+    with until_interrupted() as stop:
+        for name in names:
+            net = load(name)
+            try:
+                with progress() as bar:
+                    bar.add_task(name, total=None)
+                    results = stacks.experiment(net, layers, width, batch, seed, dtype)
+            except UserError as error:
+                problems.append(str(error))
+                continue
+            console().print(stacks.result_table(name, results))
+            if out:
+                plots.save_init(results, pictures[name], name)
     if out:
         console().print(f"Pictures are in {out}.", style="dim", soft_wrap=True, markup=False)
-    finish(problems)
+    finish(problems, stop.pressed)
 
 
 def single_thread() -> None:
