@@ -43,7 +43,7 @@ def runs(data):
 
 def test_all_pictures_are_written_as_png_and_svg(runs, data, tmp_path):
     files = plots.save_all(runs[:1], data, tmp_path)
-    names = ("losses", "gradient-norms", "numpy_impl/first-weights", "numpy_impl/confusion")
+    names = ("losses", "gradient-norms", "validation", "numpy_impl/first-weights", "numpy_impl/confusion")
     expected = {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
     assert {str(file.relative_to(tmp_path)) for file in files} == expected
     for file in files:
@@ -112,7 +112,8 @@ def test_a_regression_and_a_diverged_run_draw_what_they_have(tmp_path):
     wild = train("wild", numpy_impl, data, Settings((1, 1), epochs=2, lr=1e40))
     assert wild.failed
     names = {file.name for file in plots.save_all([wild, fine, Run("out", problem="not run")], data, tmp_path)}
-    assert names == {"losses.png", "losses.svg", "gradient-norms.png", "gradient-norms.svg"}
+    expected = ("losses", "gradient-norms", "validation", "predicted")
+    assert names == {f"{name}.{kind}" for name in expected for kind in ("png", "svg")}
 
 
 def test_a_folder_that_cannot_be_written_is_told(runs, data, tmp_path):

@@ -8,7 +8,16 @@ import typer
 
 from shared_specs import STAGES, registry
 
-from ..shell import Implementations, chosen, finish, known_implementation, load, progress, steps
+from ..shell import (
+    Implementations,
+    chosen,
+    finish,
+    known_implementation,
+    load,
+    progress,
+    steps,
+    until_interrupted,
+)
 from ..tables import choose, console
 
 
@@ -18,35 +27,43 @@ def matrix(
     ],
     expect: Annotated[
         list[str] | None,
-        typer.Option(help="Who must have a report; repeat for more. [default: all that are registered]"),
+        typer.Option(
+            help="Who must have a report; repeat for more. [default: in a folder, all that are registered; else nobody]"
+        ),
     ] = None,
 ) -> None:
     """Show which specs passed, stage by implementation; exit 1 where one failed or was not run."""
     from . import matrix as specs
 
-    found = specs.columns(specs.gather(reports), expect or registry.implementations())
+    whole = any(path.is_dir() for path in reports)
+    found = specs.columns(specs.gather(reports), expect or (registry.implementations() if whole else ()))
     console().print(specs.result_table(found))
     finish(specs.problems(found))
 
 
 def accuracy(
     impl: Implementations = None,
-    json: Annotated[Path, typer.Option(help="Save the table there.")] = Path("results/accuracy.json"),
+    json: Annotated[
+        Path, typer.Option(metavar="FILE", help="The rows go there, beside those of other implementations.")
+    ] = Path("results/accuracy.json"),
 ) -> None:
-    """Measure the error of every element against exact arithmetic; exit 1 where a result is not finite."""
+    """Measure the error of every element against exact arithmetic; exit 1 where a result is not finite or missing."""
     from . import accuracy as exactness
 
+    kept = exactness.saved(json)
     modules = {name: load(name) for name in chosen(impl)}
     measure = exactness.Measure()
     rows: list[exactness.Row] = []
-    with progress() as bar:
+    with until_interrupted() as stop, progress() as bar:
         task = bar.add_task("accuracy", total=measure.plan(modules))
         for name, module in modules.items():
             rows += measure.run(name, module, lambda work: bar.update(task, description=work, advance=1))
     for dtype in dict.fromkeys(row.dtype for row in rows):
         console().print(exactness.result_table(rows, dtype))
-    exactness.save(rows, json)
-    finish(exactness.problems(rows))
+    exactness.save(rows, json, kept)
+    unfinished = [name for name in modules if stop.pressed and name not in {row.implementation for row in rows}]
+    said = [f"{name}: not measured; --impl {name} measures it alone" for name in unfinished]
+    finish([*exactness.problems(rows), *measure.lacks(), *said], stop.pressed)
 
 
 def zoo(

@@ -6,7 +6,7 @@ import typer
 
 from shared_specs import STAGES
 
-from ..shell import DTYPES, Dtype, Implementations, chosen, finish, known_implementation, load, widths
+from ..shell import DTYPES, Dtype, Implementations, chosen, finish, known_implementation, load, progress, widths
 from ..tables import choose, console
 
 
@@ -16,15 +16,19 @@ def ledger(
     batch: Annotated[int, typer.Option(min=1, help="Samples.")] = 3,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the numbers to begin with.")] = None,
     dtype: Dtype = "float64",
+    elements: Annotated[bool, typer.Option("--elements", help="Each number, of a large net too.")] = False,
 ) -> None:
     """Print every number of one way forward and back beside the exact one; exit 1 where one is wrong."""
     from . import ledger as book
 
     given = book.problem(widths(sizes), batch, book.SEED if seed is None else seed)
     nets = {name: load(name) for name in chosen(impl)}
-    result = book.ledger(nets, given, choose("dtype", dtype, DTYPES))
-    console().print(book.result_table(result))
-    finish(book.problems(result))
+    dtype = choose("dtype", dtype, DTYPES)
+    with progress() as bar:
+        task = bar.add_task("ledger", total=None)
+        result = book.ledger(nets, given, dtype, lambda what: bar.update(task, description=what))
+    console().print(book.result_table(result, elements))
+    finish(book.problems(result, impl))
 
 
 def diff(
