@@ -9,7 +9,7 @@ import side_by_side
 
 from .bench.commands import bench
 from .checking.commands import accuracy, matrix, mutants, zoo
-from .reading.commands import diff, ledger
+from .reading.commands import diff, ledger, site
 from .shell import one_line_errors
 from .training.commands import init, train
 
@@ -19,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",  # rich's own markup would take "[default: all]" for a style, and leave it out
 )
-for command in (train, ledger, init, bench, matrix, accuracy, diff, zoo, mutants):
+for command in (train, ledger, init, bench, matrix, accuracy, diff, site, zoo, mutants):
     app.command()(one_line_errors(command))
 
 

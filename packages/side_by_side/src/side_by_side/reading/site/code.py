@@ -116,6 +116,11 @@ def symbols(definitions: Iterable[Definition]) -> frozenset[str]:
     return frozenset(name for d in definitions for v in d.versions for name in _symbols(v.text)) - {"self", "_", "ctx"}
 
 
+def arguments(source: str) -> list[str]:
+    """The names of a function's arguments, in order."""
+    return [node.arg for node in ast.walk(ast.parse(source)) if isinstance(node, ast.arg)]
+
+
 def _symbols(source: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.arg):

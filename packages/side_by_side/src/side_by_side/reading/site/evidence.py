@@ -15,7 +15,8 @@ from shared_specs.registry import READING_ORDER
 
 from ...tables import UserError
 
-CONTRACT = Path(suite.FOLDER).parents[2] / "CONTRACT.md"
+CONTRACT = Path("shared_specs/CONTRACT.md")
+"""The map, in the repository in which the command runs: it is in no wheel."""
 ROW = re.compile(r"^\| (.+) \| ((?:`test_\w+` ?)+)\|$", re.MULTILINE)
 SECTION = re.compile(r"^## Stage \d, (\w+)$", re.MULTILINE)
 WORKS = {"neuron": "neuron", "matmul": "matmul", "forward": "mlp", "loss_and_grads": "loss_and_grads"} | dict.fromkeys(
@@ -66,6 +67,8 @@ class Evidence:
 def sentences() -> dict[str, list[Sentence]]:
     """Name → the sentences of the contract that are about it; one that names none goes with the one before it."""
     found: dict[str, list[Sentence]] = {name: [] for names in STAGE_NAMES.values() for name in names}
+    if not CONTRACT.is_file():
+        raise UserError(f"there is no {CONTRACT} here; run it at the root of the repository")
     parts = SECTION.split(CONTRACT.read_text(encoding="utf-8"))[1:]
     for stage, text in zip(parts[::2], parts[1::2], strict=True):
         name = STAGE_NAMES[stage][0]
@@ -81,8 +84,9 @@ def _named(said: str, names: Sequence[str]) -> Iterator[str]:
         yield from [name for name in names if word in (name, name.lower())]
 
 
-def spec_places() -> dict[str, str]:
-    """Spec → file and what breaks when it fails."""
+@cache
+def breaks() -> dict[str, str]:
+    """Spec → what breaks when it fails."""
     return {spec.name: spec.breaks for spec in suite.specs()}
 
 
@@ -111,7 +115,7 @@ def gather(reports: Path, results: Path) -> Evidence:
             found.cells = [cell for cell in found.bench["cells"] if cell.get("time")]
         except (ValueError, KeyError, IndexError, TypeError) as error:
             raise UserError(f"{path} is no result of the bench: {type(error).__name__}: {error}") from error
-        found.bench_from = _day(path)
+        found.bench_from = str(found.bench["environment"].get("made", _day(path)))
     return found
 
 

@@ -94,18 +94,18 @@ class Recorder:
         tracing = sys.gettrace()
         sys.settrace(None)
         try:
-            return _copied(self.net, value)
+            return copied(self.net, value)
         except (TypeError, AttributeError, ValueError):
             return None
         finally:
             sys.settrace(tracing)
 
 
-def _copied(net: ModuleType, value: Any) -> Nested:
+def copied(net: ModuleType, value: Any) -> Nested:
     if isinstance(value, list | tuple):
-        return [_copied(net, part) for part in value]
+        return [copied(net, part) for part in value]
     if isinstance(value, dict):
-        return [_copied(net, part) for part in value.values()]
+        return [copied(net, part) for part in value.values()]
     number = net.tolist(value)
     if not all(isinstance(part, NUMBERS) for part in oracle.flat(number)):
         raise TypeError(f"no numbers: {value!r}")
@@ -121,7 +121,7 @@ def record(net: ModuleType, name: str, dtype: str | None = "float64") -> Run:
         result = values.CALLS[name].run(net, given)
     finally:
         sys.settrace(before)
-    return Run(_copied(net, result), {place: list(kept.values()) for place, kept in recorder.lines.items()})
+    return Run(copied(net, result), {place: list(kept.values()) for place, kept in recorder.lines.items()})
 
 
 def runs(nets: Mapping[str, ModuleType], name: str) -> dict[str, Run]:
