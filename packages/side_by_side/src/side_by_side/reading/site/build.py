@@ -4,7 +4,6 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -103,7 +102,7 @@ def unit(site: Site, name: str) -> dict[str, Any]:
 def _buttons(found: code.Unit, letters: Mapping[str, str]) -> list[str]:
     """The symbols to choose from: the arguments of the name itself, and what the formula has a letter for."""
     own = [d for d in found.definitions if code.top(d) == found.name]
-    said = [a for d in own for v in d.versions for a in code.arguments(v.text)]
+    said = [argument for definition in own for argument in code.arguments(definition)]
     return [name for name in dict.fromkeys([*said, *letters.values()]) if name not in ("self", "dtype", "device")]
 
 
@@ -215,14 +214,15 @@ def link(name: str) -> str:
 
 
 def numbers(value: Any) -> str:
-    """Nested lists with four digits a number, cut where they are long."""
+    """Nested lists with four digits a number, cut where they are long; several arrays, one after the other."""
     if isinstance(value, list):
-        shown = value if sum(1 for _ in oracle.flat(value)) <= MOST_NUMBERS or len(value) < 3 else value[:2]
-        return f"[{', '.join(map(numbers, shown))}{', …' if len(shown) < len(value) else ''}]"
+        ragged = trace.shape_of(value) is None
+        shown = value if ragged or sum(1 for _ in oracle.flat(value)) <= MOST_NUMBERS else value[:2]
+        inside = ("; " if ragged else ", ").join(map(numbers, shown))
+        return inside if ragged else f"[{inside}{', …' if len(shown) < len(value) else ''}]"
     if isinstance(value, bool | int):
         return str(value)
-    text = f"{float(value):.4g}" if isinstance(value, float | Fraction) else str(value)
-    return text.replace("-", "−")
+    return f"{float(value):.4g}".replace("-", "−")
 
 
 def ulps(error: float | None) -> str:

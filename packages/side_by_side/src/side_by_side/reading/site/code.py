@@ -116,9 +116,10 @@ def symbols(definitions: Iterable[Definition]) -> frozenset[str]:
     return frozenset(name for d in definitions for v in d.versions for name in _symbols(v.text)) - {"self", "_", "ctx"}
 
 
-def arguments(source: str) -> list[str]:
+def arguments(definition: Definition) -> list[str]:
     """The names of a function's arguments, in order."""
-    return [node.arg for node in ast.walk(ast.parse(source)) if isinstance(node, ast.arg)]
+    tree = ast.parse(definition.versions[0].text).body[0]
+    return [argument.arg for argument in tree.args.args] if isinstance(tree, ast.FunctionDef) else []
 
 
 def _symbols(source: str) -> Iterator[str]:

@@ -9,16 +9,15 @@ from markupsafe import Markup, escape
 PARTIAL = "<mo>&#x02202;</mo>"
 
 
-def mathml(latex: str, letters: Mapping[str, str] | None = None, display: str = "block") -> Markup:
+def mathml(latex: str, letters: Mapping[str, str] | None = None) -> Markup:
     """The formula; letters has the symbol of the code for a letter, or for a letter after ∂: {"∂y": "grad_out"}."""
-    made = convert(latex, display=display)
+    made = convert(latex).replace("<math ", '<math displaystyle="true" ', 1)
     for letter, symbol in sorted((letters or {}).items(), key=lambda item: -len(item[0])):
-        partial, name = letter.startswith("∂"), letter.removeprefix("∂")
-        code = name if name.isascii() else f"&#x{ord(name):05X};"
-        mark = escape(symbol)
-        inner = rf"(<ms(?:ub|up|ubsup)>)?<mi>{re.escape(code)}</mi>"
-        if partial:
-            made = re.sub(f"{PARTIAL}{inner}", rf'<mo data-s="{mark}">∂</mo>\1<mi data-s="{mark}" >{name}</mi>', made)
+        name, mark = letter.removeprefix("∂"), escape(symbol)
+        lit = f'<mi data-s="{mark}">{name}</mi>'
+        plain = f"<mi>{name if name.isascii() else f'&#x{ord(name):05X};'}</mi>"
+        if letter == name:
+            made = made.replace(plain, lit)
         else:
-            made = re.sub(f"<mi>{re.escape(code)}</mi>", f'<mi data-s="{mark}">{name}</mi>', made)
+            made = re.sub(rf"{PARTIAL}(<ms(?:ub|up|ubsup)>)?{plain}", rf'<mo data-s="{mark}">∂</mo>\1{lit}', made)
     return Markup(made)

@@ -38,6 +38,7 @@ def _known(bugs: tuple[str, ...]) -> Iterator[str]:
 
 
 def _pitfall(heading: str, verdict: Verdict) -> Pitfall:
-    message = next((failure.message for failure in verdict.failures if failure.message), "")
+    told = [failure.message for failure in verdict.failures if failure.message]
+    message = next((text for text in told if verdict.reason in text), next(iter(told), ""))
     shortened = message if len(message) <= MOST else f"{message[:MOST]}…"
     return Pitfall(heading, verdict.bug.sentence, verdict.base, verdict.bug.caught_by, shortened, verdict.reason)

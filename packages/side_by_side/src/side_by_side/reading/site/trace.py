@@ -32,8 +32,8 @@ class Recorded:
     """The largest error against the exact fractions, in units in the last place; None where they are not known."""
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """The size along each axis, if the value is not ragged."""
+    def shape(self) -> tuple[int, ...] | None:
+        """The size along each axis; None for several arrays of different shapes."""
         return shape_of(self.value)
 
 
@@ -167,8 +167,11 @@ def _ulps(got: Any, exact: Fraction) -> float:
     return compare.ulps(float(got), exact, "float64")
 
 
-def shape_of(value: Nested) -> tuple[int, ...]:
-    """The size along each axis, by the first rows."""
-    return (len(value), *(shape_of(value[0]) if value else ())) if isinstance(value, list) else ()
-
-
+def shape_of(value: Nested) -> tuple[int, ...] | None:
+    """The size along each axis; None for a ragged list, such as several results of different shapes."""
+    if not isinstance(value, list):
+        return ()
+    shapes = {shape_of(part) for part in value}
+    if len(shapes) > 1 or None in shapes:
+        return None
+    return (len(value), *(shapes.pop() or () if shapes else ()))

@@ -123,6 +123,7 @@ const apply = scroll => {
   if (target && scroll) target.scrollIntoView();
   document.dispatchEvent(new Event("state"));
 };
+document.documentElement.classList.add("js");
 for (const part of all(".script")) part.hidden = false;
 window.onhashchange = () => apply(true);
 window.onbeforeprint = () => all("details").forEach(details => { details.open = true; });
