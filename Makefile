@@ -7,7 +7,7 @@ BENCH = WITH=$(if $(PEERS)$(LIMITS),peers,all) $(TOX) run -qq -e bench -- \
 	$(addprefix --impl ,$(IMPL)) $(addprefix --stage ,$(STAGE)) $(addprefix --device ,$(DEVICE)) \
 	$(addprefix --size ,$(subst ;, ,$(subst $(EMPTY) ,,$(SIZE))))
 .DEFAULT_GOAL := help
-.PHONY: help test-all test-deep fuzz accuracy static zoo mutants bench bench-compare train diff clean
+.PHONY: help test-all test-deep fuzz accuracy static zoo mutants bench bench-compare train diff site clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-13s %s\n", $$1, $$2 }'
@@ -33,6 +33,8 @@ train: .venv/ready ## all five train on real handwritten digits; ARGS="--epochs 
 	@$(TOX) run -qq -e train -- $(ARGS)
 diff: .venv/ready ## two implementations side by side; A=torch_manual B=torch_autograd STAGE=backward
 	@$(TOX) run -qq -e diff -- $(or $(A),torch_manual) $(or $(B),torch_autograd) --stage $(or $(STAGE),backward) $(ARGS)
+site: $(READY) ## pages that show the code side by side, to be opened from disk: site/index.html
+	@$(TOX) run -qq -e site -- $(ARGS)
 clean: ## remove what was set up
 	rm -rf .venv .tox results runs
 .venv/ready: constraints.txt

@@ -11,7 +11,19 @@ import pytest
 from shared_specs import oracle, registry, suite
 from shared_specs.contract import STAGE_NAMES
 from side_by_side.checking import mutants
-from side_by_side.reading.site import build, code, evidence, formula, listing, mistakes, questions, sums, trace, values, words
+from side_by_side.reading.site import (
+    build,
+    code,
+    evidence,
+    formula,
+    listing,
+    mistakes,
+    questions,
+    sums,
+    trace,
+    values,
+    words,
+)
 
 NAMES = [name for names in STAGE_NAMES.values() for name in names]
 NETS = {name: registry.load(name) for name in registry.READING_ORDER}
@@ -37,7 +49,9 @@ def test_a_body_is_shown_once_with_all_who_share_it():
 
 def test_layout_comments_and_docstrings_make_no_version():
     """What is the same code counts as two versions."""
-    assert code.bare('def f(x):\n    """One."""\n    return (x\n        + 1)  # why') == code.bare("def f(x): return x + 1")
+    assert code.bare('def f(x):\n    """One."""\n    return (x\n        + 1)  # why') == code.bare(
+        "def f(x): return x + 1"
+    )
     assert code.bare("def f(x): return x + 1") != code.bare("def f(x): return 1 + x")
 
 

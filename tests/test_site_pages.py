@@ -83,7 +83,7 @@ def test_every_link_leads_somewhere(pages, site):
     for name, page in pages.items():
         for link in page.links:
             file, _, place = link.partition("#")
-            target = pages[file.removesuffix(".html")] if file else pages[name]
+            target = pages[file.removesuffix(".html")] if file else page
             assert not place or place in target.ids, (name, link)
 
 
@@ -247,5 +247,7 @@ def test_numbers_that_are_tried_stand_in_the_address(site, tmp_path):
 @pytest.mark.parametrize("page", PAGES)
 def test_no_page_has_an_error(site, tmp_path, page):
     """A script of a page breaks, or a page is wider than a phone."""
-    dom = seen(site, tmp_path, page, script="document.body.dataset.said = document.documentElement.scrollWidth - innerWidth;")
+    dom = seen(
+        site, tmp_path, page, script="document.body.dataset.said = document.documentElement.scrollWidth - innerWidth;"
+    )
     assert int(re.search(r'data-said="(.*?)"', dom).group(1)) <= 0

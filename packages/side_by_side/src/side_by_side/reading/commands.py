@@ -52,4 +52,6 @@ def site(
 
     sizes = build(out, reports, results)
     largest = max(sizes, key=sizes.__getitem__)
-    console().print(f"{out / 'index.html'}: {len(sizes)} files, the largest {largest} of {sizes[largest] / 1000:.0f} kB")
+    console().print(
+        f"{out / 'index.html'}: {len(sizes)} files, the largest {largest} of {sizes[largest] / 1000:.0f} kB"
+    )

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -72,7 +72,12 @@ def _pages(site: Site) -> Iterator[tuple[str, str]]:
     questionnaire = templates.get_template("questions.html.j2")
     yield "questions.html", questionnaire.render(here="questions", questions=questions.answered())
     tried = templates.get_template("try.html.j2")
-    yield "try.html", tried.render(here="try", tables={name: _table(v, lambda value, *_: value, name) for name, v in values.V.items()})
+    yield (
+        "try.html",
+        tried.render(
+            here="try", tables={name: _table(v, lambda value, *_: value, name) for name, v in values.V.items()}
+        ),
+    )
 
 
 def unit(site: Site, name: str) -> dict[str, Any]:
@@ -91,7 +96,9 @@ def unit(site: Site, name: str) -> dict[str, Any]:
         "call": values.CALLS[name],
         "runs": _results(runs),
         "cells": _cells(site.nets["pure_python"], name) if name in (*sums.WRITTEN, *sums.DECIDED) else None,
-        "sentences": [(s.text, [(spec, site.evidence.state(spec)) for spec in s.specs]) for s in evidence.sentences()[name]],
+        "sentences": [
+            (s.text, [(spec, site.evidence.state(spec)) for spec in s.specs]) for s in evidence.sentences()[name]
+        ],
         "specs_from": site.evidence.specs_from,
         "times": site.evidence.times(name),
         "bench_from": site.evidence.bench_from,
@@ -130,9 +137,13 @@ def _lines(
             for recorded in runs[package].lines.get((definition.stage, start + i), ()):
                 key = recorded.name, numbers(recorded.value), ulps(recorded.ulps)
                 kept.setdefault(key, ([], recorded))[0].append(package)
-        yield line, [
-            ("" if len(who) == len(version.packages) else ", ".join(who), recorded) for who, recorded in kept.values()
-        ]
+        yield (
+            line,
+            [
+                ("" if len(who) == len(version.packages) else ", ".join(who), recorded)
+                for who, recorded in kept.values()
+            ],
+        )
 
 
 def _results(runs: Mapping[str, trace.Run]) -> list[tuple[str, trace.Run]]:
@@ -182,7 +193,12 @@ def _mistake(mistake: mistakes.Mistake, lit: frozenset[str]) -> dict[str, Any]:
 
 def _start(site: Site) -> dict[str, Any]:
     units = code.units()
-    shared = [len(d.versions) for u in units.values() for d in u.definitions if sum(map(len, (v.packages for v in d.versions))) == 5]
+    shared = [
+        len(d.versions)
+        for u in units.values()
+        for d in u.definitions
+        if sum(map(len, (v.packages for v in d.versions))) == 5
+    ]
     return {
         "evidence": site.evidence,
         "implementations": registry.READING_ORDER,

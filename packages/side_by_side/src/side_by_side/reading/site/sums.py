@@ -65,7 +65,9 @@ def results(net: ModuleType, name: str) -> Mapping[str, Nested]:
     given = {key: _named(key, array) for key, array in values.ARRAYS[name].items()}
     if name in DECIDED:
         computed = net.tolist(values.CALLS[name].run(net, values.given(net, name)))
-        found = oracle.elementwise(lambda value, *terms: _decided(name, value, dict(zip(given, terms))), computed, *given.values())
+        found = oracle.elementwise(
+            lambda value, *terms: _decided(name, value, dict(zip(given, terms))), computed, *given.values()
+        )
     else:
         found = getattr(net, name)(**given, **({"dim": 0} if name == "unsqueeze" else {}))
     names = values.CALLS[name].result.split(", ")

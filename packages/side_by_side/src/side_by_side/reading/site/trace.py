@@ -1,6 +1,5 @@
 """What each line computed: a name is called on the small net, and after every line the variables are read."""
 
-import inspect
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

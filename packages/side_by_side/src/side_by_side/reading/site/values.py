@@ -237,14 +237,17 @@ CALLS: dict[str, Call] = {
     "ReLU": Call("ReLU()(x)", lambda net, a: net.ReLU()(a["x"]), "out", lambda a: oracle.relu(a["x"])),
     "Sequential": Call(
         "Sequential(Linear(2, 3), ReLU())(x)",
-        lambda net, a: _loaded(
-            net, net.Sequential(net.Linear(2, 3, seed=SEED, dtype=_dtype(a)), net.ReLU()), a, "0."
-        )(a["x"]),
+        lambda net, a: _loaded(net, net.Sequential(net.Linear(2, 3, seed=SEED, dtype=_dtype(a)), net.ReLU()), a, "0.")(
+            a["x"]
+        ),
         "out",
         lambda a: oracle.relu(oracle.linear(a["x"], oracle.transpose(a["weight"]), a["bias"])),
     ),
     "MSELoss": Call(
-        "MSELoss()(output, target)", lambda net, a: net.MSELoss()(*a.values()), "loss", lambda a: oracle.mse(*a.values())
+        "MSELoss()(output, target)",
+        lambda net, a: net.MSELoss()(*a.values()),
+        "loss",
+        lambda a: oracle.mse(*a.values()),
     ),
     "CrossEntropyLoss": Call(
         "CrossEntropyLoss()(logits, labels)",

@@ -51,7 +51,9 @@ def renew() -> None:
         for name, d in varied().items()
         if name in said
     ]
-    head = "# Why the versions of a definition differ, one sentence each; code is the fingerprint of what it is about.\n"
+    head = (
+        "# Why the versions of a definition differ, one sentence each; code is the fingerprint of what it is about.\n"
+    )
     DIFFERENCES.write_text("\n".join([head, *entries]), encoding="utf-8")
     read.cache_clear()
 
