@@ -65,7 +65,7 @@ def test_helpers_stand_under_the_name_that_calls_them():
 
 
 def test_every_difference_has_a_sentence_that_fits_the_code():
-    """A sentence is missing, or its code has changed: read both, then `python -m side_by_side.reading.site.words --renew`."""
+    """A sentence is missing, or about other code: read both, then python -m side_by_side.reading.site.words --renew."""
     assert list(words.outdated()) == []
 
 
@@ -194,6 +194,7 @@ class Failures:
         self.failed = False
 
     def pytest_runtest_logreport(self, report):
+        """Note it."""
         self.failed |= report.when == "call" and report.failed
 
 

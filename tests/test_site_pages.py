@@ -40,6 +40,7 @@ class Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
+        """Note ids, links and what is loaded."""
         named = dict(attributes)
         if "id" in named:
             self.ids.append(named["id"])
@@ -51,9 +52,11 @@ class Page(HTMLParser):
             self.stack.append(tag)
 
     def handle_endtag(self, tag):
+        """Close what was opened last."""
         assert self.stack.pop() == tag, f"</{tag}> closes another element"
 
     def handle_data(self, data):
+        """Gather the words."""
         self.words += data
 
 
@@ -205,7 +208,8 @@ b.value = 2; b.onchange();
 said.push(location.hash);
 const cell = document.querySelector('#linear_grad td[data-from*=x-0-0]');
 cell.focus();
-said.push(document.querySelectorAll('#linear_grad td.lit').length, document.querySelector('#linear_grad .sum').textContent);
+said.push(document.querySelectorAll('#linear_grad td.lit').length);
+said.push(document.querySelector('#linear_grad .sum').textContent);
 const find = document.querySelector('#linear_grad .find');
 find.querySelector('button:not([data-wrong])').click();
 said.push(find.querySelector('details').open);

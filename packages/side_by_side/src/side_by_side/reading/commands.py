@@ -53,5 +53,5 @@ def site(
     sizes = build(out, reports, results)
     largest = max(sizes, key=sizes.__getitem__)
     console().print(
-        f"{out / 'index.html'}: {len(sizes)} files, the largest {largest} of {sizes[largest] / 1000:.0f} kB"
+        f"{out / 'index.html'}: {len(sizes)} files, {largest} of {sizes[largest] / 1000:.0f} kB the largest"
     )

@@ -1,7 +1,7 @@
 """Find the mistake: real changes of one place, from the mutants, each planted in a copy of the code and run.
 
-Which change belongs to which name is kept in `words/mistakes.toml`, with the spec that kills it: to run all specs on all
-mutants takes minutes. A test tries each again, so what stands there is true.
+Which change belongs to which name is kept in `words/mistakes.toml`, with the spec that kills it, since to run all specs
+on all mutants takes minutes. A test tries each again, so what stands there is true.
 """
 
 import contextlib

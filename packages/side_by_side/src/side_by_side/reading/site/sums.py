@@ -1,7 +1,8 @@
-"""Where a number came from: pure_python computes on numbers that remember how they were made, and writes the sum out."""
+"""Where a number came from: pure_python computes on numbers that remember how they were made."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -65,9 +66,7 @@ def results(net: ModuleType, name: str) -> Mapping[str, Nested]:
     given = {key: _named(key, array) for key, array in values.ARRAYS[name].items()}
     if name in DECIDED:
         computed = net.tolist(values.CALLS[name].run(net, values.given(net, name)))
-        found = oracle.elementwise(
-            lambda value, *terms: _decided(name, value, dict(zip(given, terms))), computed, *given.values()
-        )
+        found = oracle.elementwise(partial(_decided, name, list(given)), computed, *given.values())
     else:
         found = getattr(net, name)(**given, **({"dim": 0} if name == "unsqueeze" else {}))
     names = values.CALLS[name].result.split(", ")
@@ -85,6 +84,6 @@ def cell(name: str, *at: int) -> str:
     return "-".join([name, *map(str, at)])
 
 
-def _decided(name: str, value: float, terms: Mapping[str, Term]) -> Term:
-    text = DECIDED[name].format(**{key: term.text for key, term in terms.items()})
-    return Term(value, text, tuple(cell for term in terms.values() for cell in term.cells))
+def _decided(name: str, arguments: Sequence[str], value: float, *terms: Term) -> Term:
+    text = DECIDED[name].format(**{key: term.text for key, term in zip(arguments, terms, strict=True)})
+    return Term(value, text, tuple(cell for term in terms for cell in term.cells))

@@ -101,6 +101,7 @@ class Recorder:
 
 
 def copied(net: ModuleType, value: Any) -> Nested:
+    """A result as nested lists of Python numbers; TypeError where there is something else in it."""
     if isinstance(value, list | tuple):
         return [copied(net, part) for part in value]
     if isinstance(value, dict):

@@ -167,8 +167,8 @@ def _fit(net: ModuleType, a: Arrays) -> list[float]:
 
 
 def _fitted(a: Arrays) -> list[Any]:
-    epochs = [oracle.batches(a["x"], a["target"], 2, SEED, epoch) for epoch in range(2)]
-    return oracle.train(_pairs(a), sum(epochs, []), Fraction(RATE), Fraction(0), Fraction(0))[0]
+    batches = [batch for epoch in range(2) for batch in oracle.batches(a["x"], a["target"], 2, SEED, epoch)]
+    return oracle.train(_pairs(a), batches, Fraction(RATE), Fraction(0), Fraction(0))[0]
 
 
 def _module(net: ModuleType, a: Arrays) -> list[Any]:
