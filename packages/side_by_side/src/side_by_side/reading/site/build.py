@@ -15,7 +15,7 @@ from shared_specs import STAGES, oracle, registry
 from shared_specs.contract import STAGE_NAMES
 
 from ...tables import UserError, duration
-from . import code, evidence, listing, mistakes, pitfalls, questions, sums, trace, values, words
+from . import charts, code, evidence, listing, mistakes, pitfalls, questions, sums, trace, values, words
 from .formula import mathml
 
 HERE = Path(__file__).parent
@@ -192,6 +192,7 @@ def _mistake(mistake: mistakes.Mistake, lit: frozenset[str]) -> dict[str, Any]:
 
 
 def _start(site: Site) -> dict[str, Any]:
+    rows = _times(site)
     units = code.units()
     shared = [
         len(d.versions)
@@ -209,8 +210,8 @@ def _start(site: Site) -> dict[str, Any]:
             "mean": sum(shared) / len(shared),
         },
         "versions": [(name, u.stage, [(d.name, len(d.versions)) for d in u.definitions]) for name, u in units.items()],
-        "rows": _times(site),
-        "chart": "",
+        "rows": rows,
+        "chart": charts.times(rows, registry.READING_ORDER) if rows else "",
     }
 
 

@@ -71,10 +71,11 @@ def sentences() -> dict[str, list[Sentence]]:
         raise UserError(f"there is no {CONTRACT} here; run it at the root of the repository")
     parts = SECTION.split(CONTRACT.read_text(encoding="utf-8"))[1:]
     for stage, text in zip(parts[::2], parts[1::2], strict=True):
-        name = STAGE_NAMES[stage][0]
+        names = [STAGE_NAMES[stage][0]]
         for said, specs in ROW.findall(text):
-            name = next(iter(_named(said, STAGE_NAMES[stage])), name)
-            found[name].append(Sentence(said, re.findall(r"test_\w+", specs)))
+            names = list(dict.fromkeys(_named(said, STAGE_NAMES[stage]))) or names
+            for name in names:
+                found[name].append(Sentence(said, re.findall(r"test_\w+", specs)))
     return found
 
 
