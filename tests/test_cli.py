@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from side_by_side.cli import app
 
-COMMANDS = ["train", "predict", "ledger", "init", "bench", "matrix", "accuracy", "diff", "zoo", "mutants"]
+COMMANDS = ["train", "predict", "ledger", "init", "bench", "matrix", "accuracy", "diff", "site", "zoo", "mutants"]
 
 
 def shown(*arguments):

@@ -11,7 +11,7 @@ import side_by_side
 
 from .bench.commands import bench
 from .checking.commands import accuracy, matrix, mutants, zoo
-from .reading.commands import diff, ledger
+from .reading.commands import diff, ledger, site
 from .shell import one_line_errors
 from .training.commands import init, predict, train
 
@@ -35,7 +35,7 @@ class Once(TyperCommand):
         return super().parse_args(ctx, args)
 
 
-for command in (train, predict, ledger, init, bench, matrix, accuracy, diff, zoo, mutants):
+for command in (train, predict, ledger, init, bench, matrix, accuracy, diff, site, zoo, mutants):
     app.command(cls=Once)(one_line_errors(command))
 
 

@@ -1,5 +1,6 @@
-"""The commands that read: `ledger` and `diff`."""
+"""The commands that read: `ledger`, `diff` and `site`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -41,3 +42,20 @@ def diff(
 
     choose("stage", stage, STAGES)
     console().print(render(known_implementation(left), known_implementation(right), stage))
+
+
+def site(
+    out: Annotated[Path, typer.Option(help="The folder to write into.")] = Path("site"),
+    reports: Annotated[Path, typer.Option(help="Where `make test-all` left what the specs said.")] = Path(
+        ".tox/reports"
+    ),
+    results: Annotated[Path, typer.Option(help="Where `make bench` left its times.")] = Path("results"),
+) -> None:
+    """Write the pages that show the code side by side; they open from disk."""
+    from .site.build import build
+
+    sizes = build(out, reports, results)
+    largest = max(sizes, key=sizes.__getitem__)
+    console().print(
+        f"{out / 'index.html'}: {len(sizes)} files, {largest} of {sizes[largest] / 1000:.0f} kB the largest"
+    )
