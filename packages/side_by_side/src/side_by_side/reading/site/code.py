@@ -12,7 +12,7 @@ from shared_specs import STAGES
 from shared_specs.contract import STAGE_NAMES
 from shared_specs.registry import READING_ORDER
 
-from ..diff import TOP, definitions, stage_file
+from ..diff import TOP, definitions, stage_source
 
 HOMES = {
     "synchronize": "asarray",
@@ -96,7 +96,7 @@ def of_stage(stage: str) -> tuple[Definition, ...]:
     """The definitions of a stage, in the order of the packages."""
     found: dict[str, dict[str, list[tuple[str, Version]]]] = {}
     for package in READING_ORDER:
-        source = stage_file(package, stage).read_text(encoding="utf-8")
+        source = stage_source(package, stage).code
         lines = source.splitlines()
         for name, numbers in definitions(source).items():
             if name != TOP:
