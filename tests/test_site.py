@@ -1,10 +1,8 @@
 """The page's parts: versions, words, recorded lines, sums, mistakes and questions are true of the code as it is."""
 
-import importlib.util
 import re
 from fractions import Fraction
 from functools import cache
-from pathlib import Path
 
 import pytest
 
@@ -180,11 +178,8 @@ def places(array, *at):
 
 @cache
 def mutants_of(package, stage):
-    """(function, before, after) of every mutant, with the shapes above a function off, which mutmut leaves alone."""
-    folder = Path(importlib.util.find_spec(package).submodule_search_locations[0])
-    source = re.sub(r"^@takes.*\n", "", (folder / f"{stage}.py").read_text(encoding="utf-8"), flags=re.MULTILINE)
-    made = mutants._mutated_functions(source)
-    return {(f"{stage}.{name}", *mutants._difference(before, after)) for name, before, after in made}
+    """(function, before, after) of every mutant."""
+    return {mutant.change for mutant in mutants.mutants(NETS[package], [stage])}
 
 
 class Failures:

@@ -115,15 +115,17 @@ def _buttons(found: code.Unit, letters: Mapping[str, str]) -> list[str]:
 
 def _definition(definition: code.Definition, lit: frozenset[str], runs: Mapping[str, trace.Run]) -> dict[str, Any]:
     several = len(definition.versions) > 1
+    versions = [
+        {"packages": version.packages, "lines": list(_lines(definition, version, lit, runs))}
+        for version in definition.versions
+    ]
     return {
         "name": definition.name,
         "stage": definition.stage,
         "why": words.read("differences")[definition.name]["why"] if several else None,
         "pairs": listing.pairs(definition, lit),
-        "versions": [
-            {"packages": version.packages, "lines": list(_lines(definition, version, lit, runs))}
-            for version in definition.versions
-        ],
+        "versions": versions,
+        "runs": any(kept for version in versions for _, kept in version["lines"]),
     }
 
 

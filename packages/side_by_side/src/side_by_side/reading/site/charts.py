@@ -27,14 +27,15 @@ def times(rows: Sequence[tuple[tuple[str, str], Mapping[str, Any]]], order: Sequ
         for name in order
         if name in cells
     ]
+    packages = alt.Scale(domain=list(order))
     chart = (
         alt.Chart(alt.InlineData(values=data), width=560, height=alt.Step(26), background="transparent")
         .mark_point(filled=True, size=70)
         .encode(
             x=alt.X("seconds:Q", scale=alt.Scale(type="log"), title="seconds a train step", axis=alt.Axis(format="~s")),
             y=alt.Y("net:N", sort=None, title=None),
-            color=alt.Color("package:N", sort=list(order), title="package"),
-            shape=alt.Shape("package:N", sort=list(order), title="package"),
+            color=alt.Color("package:N", scale=packages, title="package"),
+            shape=alt.Shape("package:N", scale=packages, title="package"),
         )
         .configure(axis=AXIS, legend=WORDS, font="sans-serif")
         .configure_view(stroke=None)
