@@ -300,7 +300,7 @@ def test_any_two_steps_follow_the_rule(
 def test_any_course_of_training_is_right(impl: Any, one_lab: Lab) -> None:
     """Something is kept too long, forgotten, or shared: between models, optimizers, layers, calls or runs of fit."""
     lab = replace(one_lab, dtype="float64") if "float64" in impl.DTYPES else one_lab
-    run_state_machine_as_test(lambda: History(lab), settings=strategies.HISTORIES)
+    run_state_machine_as_test(lambda: History(lab), settings=strategies.HISTORIES)  # type: ignore[arg-type]
 
 
 # ------------------------------------------------------------------------------------------------- Batches
@@ -504,7 +504,7 @@ def test_fit_takes_batches_of_any_kind(impl: Any, lab: Lab, kind: str) -> None:
     )
     losses = impl.fit(model, batches, impl.SGD(model.parameters(), LR), 2, lambda *report: reports.append(report))
     lab.check("fit(…)", lab.array(losses), expected)
-    lab.check_state(model, replace(NET, params=path[-1]))
+    lab.check_state(model, replace(NET, params=list(path[-1])))
     assert reports == list(enumerate(losses))
 
 
@@ -516,7 +516,7 @@ def test_fit_goes_on_from_where_it_is(impl: Any, lab: Lab) -> None:
     parts = [impl.fit(model, batches, optimizer, 1, lambda *report: reports.append(report)) for _ in range(EPOCHS)]
     losses, path = exact_run(NET)
     lab.check("fit(…), twice", lab.array(parts[0] + parts[1]), losses)
-    lab.check_state(model, replace(NET, params=path[-1]))
+    lab.check_state(model, replace(NET, params=list(path[-1])))
     assert reports == [report for part in parts for report in enumerate(part)]
 
 
