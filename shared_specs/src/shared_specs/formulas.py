@@ -10,16 +10,16 @@ from functools import partial
 from typing import Any
 
 from shared_specs import oracle
-from shared_specs.oracle import Matrix, Nested, Params, Vector, elementwise
+from shared_specs.oracle import Nested, elementwise
 
 
-def matmul(a: Matrix, b: Matrix) -> Matrix:
+def matmul(a: Nested, b: Nested) -> Nested:
     """Σₖ aᵢₖ bₖⱼ at (i, j)."""
     columns = oracle.transpose(b)
     return [[sum(x * y for x, y in zip(row, column, strict=True)) for column in columns] for row in a]
 
 
-def linear(x: Matrix, w: Matrix, b: Vector) -> Matrix:
+def linear(x: Nested, w: Nested, b: Nested) -> Nested:
     """x @ w + b."""
     return [[z + bias for z, bias in zip(row, b, strict=True)] for row in matmul(x, w)]
 
@@ -29,7 +29,7 @@ def relu(x: Nested) -> Nested:
     return elementwise(lambda z: type(z)(0) if z <= 0 else z, x)
 
 
-def mlp(x: Matrix, params: Params) -> Matrix:
+def mlp(x: Nested, params: Sequence[tuple[Nested, Nested]]) -> Nested:
     """linear, relu, …, linear."""
     *hidden, last = params
     for w, b in hidden:
@@ -49,27 +49,33 @@ def relu_grad(grad_out: Nested, x: Nested, where_nan: bool = False) -> Nested:
     return elementwise(lambda g, z: g if z > 0 or (where_nan and math.isnan(z)) else type(g)(0), grad_out, x)
 
 
-def linear_grad(grad_out: Matrix, x: Matrix, w: Matrix) -> tuple[Matrix, Matrix, Vector]:
+def linear_grad(grad_out: Nested, x: Nested, w: Nested) -> tuple[Nested, Nested, Nested]:
     """∂y @ wᵀ, xᵀ @ ∂y and the sum of ∂y over the batch."""
     grad_w, grad_b = _affine_grad(grad_out, x)
     return matmul(grad_out, oracle.transpose(w)), grad_w, grad_b
 
 
-def _affine_grad(grad_out: Matrix, x: Matrix) -> tuple[Matrix, Vector]:
+def _affine_grad(grad_out: Nested, x: Nested) -> tuple[Nested, Nested]:
     return matmul(oracle.transpose(x), grad_out), [sum(column) for column in oracle.transpose(grad_out)]
 
 
-def loss_and_grads(params: Params, x: Matrix, target: Nested, where_nan: bool = False) -> tuple[Any, Nested]:
+def loss_and_grads(
+    params: Sequence[tuple[Nested, Nested]], x: Nested, target: Nested, where_nan: bool = False
+) -> tuple[Any, Nested]:
     """mse(mlp(x, params), target) and its gradients."""
     return _there_and_back(oracle.mse, mse_grad, params, x, target, where_nan)
 
 
-def class_loss_and_grads(params: Params, x: Matrix, labels: Sequence[int], where_nan: bool = False) -> Any:
+def class_loss_and_grads(
+    params: Sequence[tuple[Nested, Nested]], x: Nested, labels: Sequence[int], where_nan: bool = False
+) -> Any:
     """cross_entropy(mlp(x, params), labels) and its gradients."""
     return _there_and_back(cross_entropy, cross_entropy_grad, params, x, labels, where_nan)
 
 
-def _there_and_back(loss: Any, loss_grad: Any, params: Params, x: Matrix, target: Nested, where_nan: bool) -> Any:
+def _there_and_back(
+    loss: Any, loss_grad: Any, params: Sequence[tuple[Nested, Nested]], x: Nested, target: Nested, where_nan: bool
+) -> Any:
     inputs, outputs = [x], []
     for w, b in params:
         outputs.append(linear(inputs[-1], w, b))
@@ -82,14 +88,14 @@ def _there_and_back(loss: Any, loss_grad: Any, params: Params, x: Matrix, target
     return value, grads[::-1]
 
 
-def cross_entropy(logits: Matrix, labels: Sequence[int]) -> float:
+def cross_entropy(logits: Nested, labels: Sequence[int]) -> float:
     """Mean of log Σ exp(z − max) − (z − max) at the label."""
     rows = [_shifted(row) for row in logits]
     losses = [math.log(math.fsum(map(math.exp, row))) - row[label] for row, label in zip(rows, labels, strict=True)]
     return sum(losses) / len(labels)
 
 
-def cross_entropy_grad(logits: Matrix, labels: Sequence[int]) -> list[list[float]]:
+def cross_entropy_grad(logits: Nested, labels: Sequence[int]) -> list[list[float]]:
     """(softmax − one-hot) / batch."""
     grads = []
     for row, label in zip(map(_shifted, logits), labels, strict=True):
@@ -98,13 +104,13 @@ def cross_entropy_grad(logits: Matrix, labels: Sequence[int]) -> list[list[float
     return grads
 
 
-def _shifted(row: Vector) -> list[float]:
+def _shifted(row: Nested) -> list[float]:
     """What is left of each logit when the largest is subtracted; NaN everywhere if there is one."""
     largest = math.nan if any(map(math.isnan, row)) else max(row)
     return [float(z - largest) for z in row]
 
 
-def accuracy(logits: Matrix, labels: Sequence[int]) -> Any:
+def accuracy(logits: Nested, labels: Sequence[int]) -> Any:
     """The fraction right; NaN if any logit is."""
     return math.nan if any(map(math.isnan, oracle.flat(logits))) else oracle.accuracy(logits, labels)
 

@@ -77,7 +77,7 @@ class Stepper:
 
     optimizer: Any
     slots: list[Slot]
-    rates: tuple[Fraction, Fraction, Fraction]
+    rates: Sequence[Fraction]
     buffers: dict[Slot, Nested] = field(default_factory=dict)
 
 
@@ -109,7 +109,7 @@ class History(RuleBasedStateMachine):
 
     def _stepper(self, slots: list[Slot], rates: tuple[float, float, float]) -> Stepper:
         optimizer = self.lab.impl.SGD((self.parameter(slot) for slot in slots), *rates)
-        return Stepper(optimizer, slots, tuple(map(Fraction, rates)))
+        return Stepper(optimizer, slots, list(map(Fraction, rates)))
 
     def parameter(self, slot: Slot) -> Any:
         """A parameter of a model."""

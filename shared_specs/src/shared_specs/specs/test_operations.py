@@ -1,7 +1,6 @@
 """Every line of the table of operations, on every level; each counts for the stage of its operation."""
 
 import math
-from contextlib import suppress
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
@@ -10,7 +9,7 @@ import pytest
 
 from shared_specs import contract, operations, strategies
 from shared_specs.compare import refused
-from shared_specs.lab import Lab, held
+from shared_specs.lab import Lab, held, overwrite
 from shared_specs.operations import Example
 from shared_specs.oracle import elementwise, flat, magnitude
 from shared_specs.strategies import holds_for
@@ -83,19 +82,6 @@ def test_results_stay_when_called_again(lab: Lab, example: Example) -> None:
         if n:
             compute(*others[:n])
         assert lab.read(first) == before, f"{call}{example.shapes}: a later call changed an earlier result"
-
-
-def overwrite(results: Any) -> None:
-    """Write into results, wherever they are of a kind that can be written to."""
-    if not isinstance(results, list | tuple):
-        with suppress(TypeError, ValueError):
-            results[...] = 9.0
-        return
-    for i, part in enumerate(results):
-        if isinstance(results, list) and isinstance(part, float | int):
-            results[i] = 9.0
-        else:
-            overwrite(part)
 
 
 @every(GIVEN)
