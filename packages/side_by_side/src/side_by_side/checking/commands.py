@@ -81,7 +81,7 @@ def zoo(
     from . import zoo as bugs
 
     stages = [choose("stage", name, STAGES) for name in stage or STAGES]
-    if impl:
+    if impl is not None:
         load(known_implementation(impl))
     with progress() as bar:
         bar.add_task("running specs on bugs", total=None)
