@@ -34,13 +34,18 @@ def data():
     return x, target, labels, state
 
 
+def arrays(impl, state):
+    """A state dict of nested lists as one of the implementation's own arrays."""
+    return {name: impl.asarray(values, dtype="float64") for name, values in state.items()}
+
+
 @functools.cache
 def trajectory(name, loss, optimizer):
     """Every number that one implementation comes by in STEPS steps: (what, array) in a fixed order."""
     impl = load(name)
     x, target, labels, state = data()
     model = impl.Model(list(SIZES), loss=getattr(impl, loss)(), seed=0, dtype="float64")
-    model.load_state_dict(state)
+    model.load_state_dict(arrays(impl, state))
     targets = (
         impl.asarray(labels, dtype="int64") if loss == "CrossEntropyLoss" else impl.asarray(target, dtype="float64")
     )
@@ -132,7 +137,7 @@ def test_a_state_dict_moves_to_every_other_package(a, b):
     """A saved net predicts something else, or does not load, in another package."""
     ours, theirs = load(a), load(b)
     model, other = (impl.Model(list(SIZES), seed=seed, dtype="float64") for impl, seed in ((ours, 1), (theirs, 2)))
-    other.load_state_dict(model.state_dict())
+    other.load_state_dict(arrays(theirs, {name: ours.tolist(w) for name, w in model.state_dict().items()}))
     x = data()[0]
     predictions = [
         impl.tolist(m.predict(impl.asarray(x, dtype="float64"))) for impl, m in ((ours, model), (theirs, other))
@@ -146,7 +151,7 @@ def gradients_after_each_step(name):
     impl, seen = load(name), []
     x, target, _, state = data()
     model = impl.Model(list(SIZES), seed=0, dtype="float64")
-    model.load_state_dict(state)
+    model.load_state_dict(arrays(impl, state))
     batches = impl.Batches(impl.asarray(x, dtype="float64"), impl.asarray(target, dtype="float64"), 5, seed=0)
     weight = next(iter(model.parameters()))
     impl.fit(model, batches, impl.SGD(model.parameters(), 0.05), 1, lambda *_: seen.append(impl.tolist(weight.grad)))

@@ -6,7 +6,7 @@ from pathlib import Path
 from shared_specs import contract, suite
 
 TABLE = Path(__file__).parents[1] / "shared_specs" / "CONTRACT.md"
-ROWS = re.findall(r"^\| (?!what holds)(.+) \| (.*) \|$", TABLE.read_text(encoding="utf-8"), re.MULTILINE)
+ROWS = re.findall(r"^\| (?!what )(.+) \| (.*) \|$", TABLE.read_text(encoding="utf-8"), re.MULTILINE)
 STATEMENTS = {statement: re.findall(r"`(test_\w+)`", specs) for statement, specs in ROWS}
 SPECS = {spec.name for spec in suite.specs()}
 

@@ -98,6 +98,20 @@ def test_fit_takes_batches_that_end_or_have_no_length():
     assert net.fit(model, [], optimizer, epochs=2) == []
 
 
+def test_what_on_batch_raises_comes_through():
+    """fastai's Callback rewrites the message of an exception, and raises IndexError for one that has none."""
+
+    class Enough(Exception):
+        pass
+
+    def stop(step, loss):
+        raise Enough
+
+    with pytest.raises(Enough) as caught:
+        fit(on_batch=stop)
+    assert caught.value.args == ()
+
+
 def test_fit_keeps_the_optimizers_own_rate():
     """A Learner sets its own lr, 0.001, at the start of fit."""
     x, target = net.asarray([[1.0]], "float64"), net.asarray([[1.0]], "float64")

@@ -63,6 +63,15 @@ def test_a_stage_that_never_ran_exits_1(tmp_path):
     assert "not run in neuron, layer, mlp, backward, module, training" in result.stderr
 
 
+def test_manners_have_a_row_where_they_were_asked_for(tmp_path):
+    specs = [SpecResult(f"test_{row}.py::test_it", row, None, "passed") for row in (*STAGES, report.COURTESY)]
+    report.write(Report([ImplementationReport("polite", "1.0", "cpu", ["float64"], specs=specs)]), tmp_path / "p.json")
+    written(tmp_path, "a_net")
+    result = matrix(tmp_path, "--expect", "polite")
+    assert "courtesy" in result.stdout
+    assert result.exit_code == 0
+
+
 def test_runs_on_several_pythons_stand_side_by_side(tmp_path):
     written(tmp_path, "a_net", "3.11.7")
     written(tmp_path, "a_net", "3.12.1", arrays="failed")

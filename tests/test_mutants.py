@@ -1,10 +1,12 @@
 """Mutants: what is changed, who notices, and the list of those that nobody can notice."""
 
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+import pure_python.guard
 from shared_specs import STAGES, registry
 from side_by_side.checking import forks, mutants
 from side_by_side.checking.mutants import Change, Outcome
@@ -12,7 +14,7 @@ from side_by_side.cli import app
 from side_by_side.tables import UserError
 
 NEURON = '''
-import functools
+from .guard import takes
 
 def relu(x):
     """A docstring with shapes, (n, k), (k, m)."""
@@ -20,12 +22,14 @@ def relu(x):
         raise ValueError("relu: got nan")
     return x if x > 0 else 0.0
 
-@functools.cache
 def twice(x):
     return x + x
 
+@takes("(n>0), (n) or (), () -> ()")
+def dot(a, b):
+    return sum(x * y for x, y in zip(a, b))
+
 def paired(a, b):
-    check("(n, k), (k, m)")
     return list(zip(a, b, strict=True))
 
 def countdown(n):
@@ -53,13 +57,14 @@ def test_unit(impl):
 
 @pytest.fixture
 def small_net(tmp_path, monkeypatch):
-    """A package with one stage."""
+    """A package with one stage and a guard."""
     (tmp_path / "small_net").mkdir()
+    (tmp_path / "small_net" / "guard.py").write_text(Path(pure_python.guard.__file__).read_text())
     (tmp_path / "small_net" / "__init__.py").write_text("from . import neuron")
     (tmp_path / "small_net" / "neuron.py").write_text(NEURON)
     monkeypatch.syspath_prepend(tmp_path)
     yield registry.load("small_net")
-    for name in ("small_net", "small_net.neuron"):
+    for name in ("small_net", "small_net.neuron", "small_net.guard"):
         sys.modules.pop(name)
 
 
@@ -82,9 +87,14 @@ def test_words_and_assertions_are_left_alone(small_net):
     ]
 
 
-def test_shapes_that_must_be_equal_are_told_apart(small_net):
-    after = changes(mutants.mutants(small_net, ["neuron"]), "paired")
-    assert {'check("(n, another), (k, m)")', 'check("(n, k), (another, m)")'} <= set(after)
+def test_sizes_are_told_apart_and_alternatives_left_out(small_net):
+    made = mutants.mutants(small_net, ["neuron"])
+    assert [after for after in changes(made, "dot") if after.startswith("@takes")] == [
+        '@takes("(), () -> ()")',
+        '@takes("(n>0), (another) or (), () -> ()")',
+        '@takes("(n), (n) or (), () -> ()")',
+        '@takes("(n>0), (n) -> ()")',
+    ]
 
 
 def survivors(made, specs, tmp_path):
@@ -96,12 +106,40 @@ def survivors(made, specs, tmp_path):
 def test_who_survives_is_what_no_spec_asks_for(small_net, tmp_path):
     made = mutants.mutants(small_net, ["neuron"])
     alive = survivors(made, SPECS, tmp_path)
-    not_called = {"paired", "countdown"}
+    not_called = {"dot", "paired", "countdown"}
     assert {mutant.change.after for mutant in alive if mutant.name not in not_called} == {
         "raise ValueError(None)",
         "return x if x >= 0 else 0.0",
     }
     assert [m for m in made if m.name in not_called] == [m for m in alive if m.name in not_called]
+
+
+DOT = """
+import pytest
+
+def test_dot(impl):
+    assert impl.neuron.dot([2.0, 3.0], [5.0, 7.0]) == 31.0
+
+def test_dot_of_nothing(impl):
+    with pytest.raises(ValueError):
+        impl.neuron.dot([], [])
+
+def test_dot_of_other_lengths(impl):
+    with pytest.raises(ValueError):
+        impl.neuron.dot([2.0, 3.0], [5.0])
+"""
+
+
+def test_the_shapes_that_a_function_takes_are_tried(small_net, tmp_path):
+    made = [mutant for mutant in mutants.mutants(small_net, ["neuron"]) if mutant.name == "dot"]
+    assert [mutant.change.after for mutant in survivors(made, DOT, tmp_path)] == ['@takes("(n>0), (n) -> ()")']
+
+
+def test_the_guard_is_tried_in_all_whom_it_guards(small_net, tmp_path):
+    made = [mutant for mutant in mutants.mutants(small_net, ["guard"]) if mutant.name == "takes"]
+    alive = {mutant.change.after for mutant in survivors(made, DOT, tmp_path)}
+    assert "guarded.__doc__ = None" in alive
+    assert not {"if found in fitted:", "return function()", "return cast(Function, )", "found = None"} & alive
 
 
 def test_a_mutant_that_does_not_come_to_an_end_is_killed(small_net, tmp_path, monkeypatch):
@@ -139,12 +177,15 @@ def test_a_stale_reason_is_a_problem(small_net):
 def test_a_low_score_is_a_problem_whatever_the_reasons(small_net):
     alive = mutants.mutants(small_net, ["neuron"])
     problems = list(outcome(small_net, alive, {mutant.change: "a reason" for mutant in alive}).problems())
-    assert problems == ["small_net: 0.0% of the mutants killed, expected at least 97%"]
+    assert problems == [
+        "small_net: 0.0% of the mutants killed, expected at least 97%",
+        "small_net: 0.0% of the mutants in neuron killed, expected at least 95%",
+    ]
 
 
 def test_every_mutant_listed_as_equivalent_exists():
     for name, reasons in mutants.equivalents().items():
-        made = {mutant.change for mutant in mutants.mutants(registry.load(name), STAGES)}
+        made = {mutant.change for mutant in mutants.mutants(registry.load(name), [*STAGES, mutants.GUARD])}
         assert [str(change) for change in reasons if change not in made] == []
 
 

@@ -42,8 +42,31 @@ def test_the_specs_of_this_package_are_marked_with_their_stage(run_specs: Run) -
     options = ("--pyargs", "shared_specs", "--impl", "my_net", "--collect-only", "-q")
     for filters in (("-m", "neuron"), ("--stage", "neuron")):
         files = {line.partition("::")[0] for line in run_specs(*options, *filters).outlines if "::" in line}
-        assert {"test_neuron.py", "test_arguments.py"} <= {Path(file).name for file in files}
+        assert {"test_neuron.py", "test_operations.py"} <= {Path(file).name for file in files}
         assert not others & {Path(file).name for file in files}
+
+
+MANNERS = """
+    import pytest
+    @pytest.mark.courtesy
+    @pytest.mark.neuron
+    def test_relu_says_what_it_takes(impl):
+        with pytest.raises(ValueError, match="relu"): impl.relu("text")
+"""
+
+
+def test_manners_are_asked_of_others_only_if_they_wish(run_specs: Run) -> None:
+    """Right numbers in other words fail, or manners count among the numbers."""
+    run_specs("--impl", "my_net", specs=MANNERS).assert_outcomes()
+    result = run_specs("--impl", "my_net", "--courtesy", specs=MANNERS)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["neuron * –", "courtesy * 1 failed"])
+
+
+def test_manners_are_asked_of_all_that_are_registered(run_specs: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The messages of the packages here are nobody's business."""
+    monkeypatch.setattr("shared_specs.registry.implementations", lambda: ("my_net",))
+    run_specs("--impl", "my_net", "--impl", "other", specs=MANNERS, other="").assert_outcomes(failed=1)
 
 
 def test_a_stage_leaves_the_others_out(run_specs: Run, one_spec_a_stage: str) -> None:

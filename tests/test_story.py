@@ -83,12 +83,11 @@ def test_the_median_function_has_five_lines_of_code(implementation):
 
 
 def guard_but_for_arrays(implementation):
-    """The guard's text, line by line, without what knows the package's arrays: `kinds`, and the framework's import."""
+    """The guard's text, line by line, without what knows the package's arrays: `kinds`, and how lists are measured."""
     file = path(implementation, "guard")
-    text = file.read_text(encoding="utf-8").splitlines()
-    own = next(node for node in functions(file) if node.name == "kinds")
-    del text[own.lineno - 1 : own.end_lineno]
-    return [line for line in text if line and not line.startswith(("import numpy", "import torch"))]
+    own = [range(node.lineno, node.end_lineno + 1) for node in functions(file) if node.name in ("kinds", "measure")]
+    text = enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+    return [line for i, line in text if line and line != "import numpy as np" and not any(i in lines for lines in own)]
 
 
 @pytest.mark.parametrize(("a", "b"), list(combinations(IMPLEMENTATIONS, 2)))

@@ -1,5 +1,7 @@
 """What holds for torch_autograd alone: PyTorch as it is, and three operations that tell autograd their derivative."""
 
+from fractions import Fraction
+
 import pytest
 import torch
 from torch import nn
@@ -119,6 +121,20 @@ def test_nn_module_fails_without_super_init():
 
     with pytest.raises(AttributeError, match=r"before Module.__init__\(\) call"):
         Forgetful()
+
+
+def test_asarray_never_rounds_through_float32():
+    """The default dtype takes digits from numbers that were asked for in float64, or as whole ones."""
+    assert net.asarray([Fraction(1, 3)], "float64").tolist() == [1 / 3]
+    assert net.asarray([2**24 + 1, Fraction(1)], "int64").tolist() == [2**24 + 1, 1]
+
+
+def test_asarray_takes_a_parameter_and_shares_nothing_with_it():
+    """Numbers that are being learned cannot be read, or change with what was read."""
+    parameter = net.Parameter(torch.ones(2, dtype=torch.float64))
+    array = net.asarray(parameter)
+    array += 1
+    assert (array.dtype, array.requires_grad, parameter.tolist()) == (torch.float64, False, [1, 1])
 
 
 def test_predict_leaves_no_graph():

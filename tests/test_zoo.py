@@ -56,9 +56,10 @@ def test_a_bug_replaces_names_of_the_contract_only():
         assert set(bug.replacements(zoo.Right(registry.load(bug.base)))) <= names, bug.name
 
 
-def test_there_are_many_in_every_stage():
+def test_there_are_many_in_every_stage_and_some_of_every_kind():
     assert len(hatched) == len(zoo.BUGS) >= 60
     assert all(sum(bug.stage == stage for bug in zoo.BUGS.values()) >= 8 for stage in STAGES)
+    assert all(sum(bug.kind == kind for bug in zoo.BUGS.values()) >= 3 for kind in zoo.KINDS.values())
 
 
 def test_every_bug_says_in_one_sentence_what_is_wrong():
@@ -113,6 +114,13 @@ def test_a_bug_that_no_spec_sees_escapes():
     assert planted(harmless) == ["test_relu_keeps_what_is_positive lets it pass"]
 
 
+def test_a_bug_that_names_no_spec_escapes():
+    def nameless(right):
+        return {"relu": right.relu}
+
+    assert planted(nameless, "test_nothing") == ["there is no spec test_nothing of neuron"]
+
+
 def test_a_bug_that_fails_for_another_reason_is_not_caught():
     def flipped(right):
         return {"relu": lambda x: right.times(right.relu(x), -1)}
@@ -132,7 +140,7 @@ def test_a_suite_that_breaks_catches_nothing():
     def unreadable(right):
         return {"tolist": lambda array: [object()]}
 
-    assert "the suite itself broke" in planted(unreadable, "test_relu_parts_a_number_by_its_sign", "")
+    assert "the suite itself broke" in planted(unreadable, "test_nan_is_never_hidden", "")
 
 
 def test_a_spec_that_fails_on_the_right_one_too_catches_nothing(monkeypatch):

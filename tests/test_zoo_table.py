@@ -1,10 +1,16 @@
 """`side-by-side zoo`: what it prints, and when it fails."""
 
+import io
+import re
+
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
+from shared_specs import zoo
 from shared_specs.zoo.bug import Bug
 from shared_specs.zoo.run import Verdict
+from side_by_side.checking.zoo import result_table
 from side_by_side.cli import app
 
 
@@ -15,6 +21,14 @@ def test_the_table_says_who_caught_what():
     row = next(line for line in result.output.splitlines() if "relu_hides_nan" in line)
     assert "test_relu_keeps_nan" in row
     assert "likely mistake: a nan was hidden" in row
+
+
+def test_the_table_goes_kind_by_kind():
+    bugs = [zoo.BUGS["relu_leaks"], *(bug for bug in zoo.BUGS.values() if bug.kind != zoo.FORMULA)]
+    console = Console(width=250, record=True, file=io.StringIO())
+    console.print(result_table([Verdict(bug, "numpy_impl", [], []) for bug in bugs]))
+    titles = re.findall(r"^ *([A-Z].*): \d+ *$", console.export_text(), re.MULTILINE)
+    assert [title.lower() for title in titles] == [zoo.FORMULA, *zoo.KINDS.values()]
 
 
 def test_a_bug_that_escapes_is_an_error(monkeypatch):

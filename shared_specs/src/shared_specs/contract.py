@@ -13,13 +13,14 @@ A typed assignment proves a module against them, in mypy or pyright:
 
 *Array* is the implementation's native array: nested lists of Python numbers, ``numpy.ndarray``, ``torch.Tensor``.
 
-- Batch first: ``x`` is (batch, n_in). The functions keep ``w`` as (n_in, n_out) and compute ``x @ w + b``; a neuron's
+- Batch first: ``x`` is (batch, n_in). Stages 0 to 4 keep ``w`` as (n_in, n_out) and compute ``x @ w + b``; a neuron's
   weights are a row in ``layer`` and in ``Linear.weight``, as in ``torch.nn.Linear``.
 - No function changes its arguments. NaN in gives NaN out.
-- Wrong shapes: ValueError that names the function and the shapes, before anything is computed.
-- An empty batch is a ValueError in every loss. An unknown dtype or device: ValueError that lists the known ones.
 - ``dtype`` is "float32", "float64" or, for class labels, "int64". The result has the inputs' dtype.
-- Randomness comes from ``seed`` only: same seed, same numbers, in that implementation.
+- Randomness comes from ``seed`` only: an int ≥ 0 of any size, same seed, same numbers; None for fresh ones.
+- What does not fit is refused with ValueError, TypeError, RuntimeError or IndexError, in any words, instead of a wrong
+  number: shapes, float32 with float64, an empty batch in a loss, labels that are no classes, unknown dtypes or devices;
+  what is ragged or no number, names of a state dict, backward without forward, fewer than two sizes, rates below 0.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -57,7 +58,6 @@ class Arrays(Protocol[A]):
         """Nested sequences, a NumPy array or a native array as an Array.
 
         Without a dtype: the default float dtype, or that of an array that has one of DTYPES; Fractions stay.
-        Ragged or non-numeric values: ValueError that says where.
         """
 
     def tolist(self, array: A) -> Any:
@@ -66,8 +66,8 @@ class Arrays(Protocol[A]):
     def shape(self, array: A) -> tuple[int, ...]:
         """The size along each axis; () for an array of rank 0."""
 
-    def broadcast_shapes(self, *shapes: Sequence[int]) -> tuple[int, ...]:
-        """The common shape by the broadcasting rules; ValueError with the shapes if there is none."""
+    def broadcast_shapes(self, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+        """The common shape by the broadcasting rules."""
 
     def add(self, a: A, b: A) -> A:
         """The elementwise sum, broadcasting."""
@@ -135,7 +135,7 @@ class Mlp(Protocol[A]):
         """linear, relu, …, linear, with no relu after the last: (batch, n_in) → (batch, n_out)."""
 
     def mse(self, output: A, target: A) -> Scalar:
-        """The mean squared difference: same shapes, or (batch, 1) and (batch,), → ()."""
+        """The mean squared difference: same shapes of any rank, or (batch, 1) and (batch,), → ()."""
 
 
 class Backward(Protocol[A]):
@@ -145,7 +145,7 @@ class Backward(Protocol[A]):
         """2 (output − target) / number of elements, in output's shape."""
 
     def relu_grad(self, grad_out: A, x: A) -> A:
-        """grad_out where x > 0, exactly 0 elsewhere: at x = 0 too, and where grad_out is infinite."""
+        """grad_out where x > 0, exactly 0 where x ≤ 0: at 0 too, and where grad_out is infinite."""
 
     def linear_grad(self, grad_out: A, x: A, w: A) -> tuple[A, A, A]:
         """(grad_x, grad_w, grad_b) in the shapes of x, w and b."""
@@ -167,11 +167,7 @@ class ParameterLike(Protocol[A_co]):
 
 
 class ModuleLike(Protocol[A_co]):
-    """Parameters and the computation that uses them.
-
-    Attributes that are Parameters or Modules, alone or in lists, register in the order of assignment; assigning again
-    replaces.
-    """
+    """Parameters and the computation that uses them; attributes that are Parameters or Modules belong to it."""
 
     @property
     def forward(self) -> Callable[..., Any]:
@@ -191,10 +187,10 @@ class ModuleLike(Protocol[A_co]):
         """Forget every gradient."""
 
     def state_dict(self) -> Mapping[str, A_co]:
-        """Name → copy of the numbers."""
+        """Name → Array, with the names and shapes of torch.nn."""
 
     def load_state_dict(self, state: Mapping[str, Any], /) -> Any:
-        """Take the numbers. Missing, unexpected or misshaped names: one ValueError lists all, and nothing is loaded."""
+        """Copy the numbers in. Missing, unexpected or misshaped names are refused, and the message lists them all."""
 
 
 class LinearLike(ModuleLike[A_co], Protocol[A_co]):
@@ -212,7 +208,7 @@ class LinearLike(ModuleLike[A_co], Protocol[A_co]):
 class ModelLike(ModuleLike[A], Protocol[A]):
     """A net and its loss: ``model(x, target)`` is the loss.
 
-    Backward before forward, or twice after one forward: RuntimeError that says so.
+    Backward before forward, or twice after one forward: RuntimeError.
     """
 
     @property
@@ -272,7 +268,7 @@ class OptimizerLike(Protocol):
         """Move each Parameter that has a gradient; the gradients stay as they are."""
 
     def zero_grad(self) -> None:
-        """Forget every gradient."""
+        """Make every gradient None."""
 
 
 class BatchesLike(Protocol[A_co]):
@@ -289,16 +285,13 @@ class Training(Protocol[A]):
     """Stage 6: from gradients to a trained net."""
 
     def cross_entropy(self, logits: A, labels: A) -> Scalar:
-        """The mean of −log softmax at the label: (batch, n_classes), (batch,) ints → (). Finite at logits of ±1000.
-
-        A label out of range: ValueError.
-        """
+        """The mean of −log softmax at the label: (batch, n_classes), (batch,) ints → (). Finite at logits of ±1000."""
 
     def cross_entropy_grad(self, logits: A, labels: A) -> A:
         """(softmax − one-hot) / batch, in logits' shape."""
 
     def accuracy(self, logits: A, labels: A) -> float:
-        """The fraction right."""
+        """The fraction right; the first of equal largest logits decides; NaN if any logit is."""
 
     def SGD(
         self, parameters: Iterable[Any], lr: float, momentum: float = 0.0, weight_decay: float = 0.0

@@ -341,7 +341,7 @@ def dims(lab: Lab, rng: random.Random) -> Call:
     )
 
 
-NO_NUMBERS = (None, "a", "3", b"1", {}, 1j)
+NO_NUMBERS: tuple[Any, ...] = (None, "a", "3", b"1", {}, 1j)
 
 
 def values(lab: Lab, rng: random.Random) -> Call:

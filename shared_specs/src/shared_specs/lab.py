@@ -80,7 +80,7 @@ class Lab:
 
     def load(self, module: Any, layers: Mapping[str, Sequence[Any]]) -> Any:
         """A module with (w, b) loaded into each layer, which goes by the prefix of its names."""
-        state = {}
+        state: dict[str, Any] = {}
         for prefix, (w, b) in layers.items():
             state |= {f"{prefix}weight": self.impl.transpose(w), f"{prefix}bias": b}
         module.load_state_dict(state)

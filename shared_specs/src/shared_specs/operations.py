@@ -273,7 +273,9 @@ def _says(message: str, operation: Operation) -> bool:
     wanted = [len(names) for names in operation.patterns[-1] if names and names != ANY_SHAPE]
     if operation.broadcasts or not wanted:
         return re.search(r"\.\.\.|equal|same|broadcast", message) is not None
-    named = [len(re.findall(r"\w+", part)) for part in re.findall(r"[(\[]([a-z_][\w, ]*)[)\]]", message)]
+    named = [
+        len(re.findall(r"\w+", part)) for part in re.findall(r"[(\[]([a-z_][\w, ]*)[)\]]", message.replace(">0", ""))
+    ]
     return all(named.count(n) >= wanted.count(n) for n in wanted)
 
 

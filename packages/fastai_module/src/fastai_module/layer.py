@@ -9,7 +9,6 @@ import math
 import random
 
 import torch
-import torch.nn.functional as F
 
 from .arrays import DTYPES, Array, Name, asarray
 from .guard import takes
@@ -20,7 +19,7 @@ Seed = int | None  # None for fresh numbers
 @takes("(n_in), (n_neurons, n_in), (n_neurons) -> (n_neurons)")
 def layer(inputs: Array, weights: Array, biases: Array) -> Array:
     """One sample through a row of neurons."""
-    return F.linear(inputs, weights, biases)
+    return weights @ inputs + biases
 
 
 @takes("(n, k), (k, m) -> (n, m)")
@@ -49,7 +48,7 @@ def matmul_broadcast(a: Array, b: Array) -> Array:
     """A row as a column, repeated along all of b's columns; no loop over j."""
     c = a.new_zeros(a.shape[0], b.shape[1])
     for i in range(a.shape[0]):
-        c[i] = (a[i].unsqueeze(-1) * b).sum(dim=0)
+        c[i] = (a[i, :, None] * b).sum(dim=0)
     return c
 
 
@@ -83,15 +82,15 @@ def matmul(a: Array, b: Array) -> Array:
 
 @takes("(batch, n_in), (n_in, n_out), (n_out) -> (batch, n_out)")
 def linear(x: Array, w: Array, b: Array) -> Array:
-    """x @ w + b (fast.ai book, chapter 17)."""
-    return F.linear(x, w.t(), b)
+    """x @ w + b (fast.ai book, chapter 17), fused into one call."""
+    return torch.addmm(b, x, w)
 
 
 def normal(n_in: int, n_out: int, std: float, seed: Seed, dtype: Name = None, device: Name = None) -> Array:
     """(n_in, n_out) random weights of N(0, std²); the same seed gives the same numbers, None gives fresh ones."""
-    generator = torch.Generator().manual_seed(random.Random(seed).getrandbits(64))  # its own seeds end at 2**64
-    numbers = std * torch.randn(n_in, n_out, generator=generator, dtype=torch.float64)
-    return asarray(numbers, dtype or DTYPES[0], device)
+    generator = torch.Generator().manual_seed(random.Random(seed).getrandbits(64))  # it takes 64 bits
+    weights = torch.randn(n_in, n_out, generator=generator, dtype=torch.float64) * std
+    return asarray(weights, dtype or DTYPES[0], device)
 
 
 def xavier_std(n_in: int) -> float:

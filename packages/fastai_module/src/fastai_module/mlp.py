@@ -45,4 +45,4 @@ def mlp(x: Array, params: Params) -> Array:
 @takes("...>0, ...>0 or (batch>0, 1), (batch) -> ()")
 def mse(output: Array, target: Array) -> Array:
     """Mean of (output − target)² (fast.ai book, chapter 17)."""
-    return F.mse_loss(output, target.reshape(output.shape))
+    return F.mse_loss(output, target.view_as(output))

@@ -5,17 +5,16 @@ fastai's `Module` finds the parameters of everything inside it. It is `torch.nn.
 leaves its trail in the graph, and the Model keeps its end, the loss.
 """
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-import fastai.torch_core as fastai
+import fastai.basics as fastai
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from .arrays import Array, Name, asarray
-from .guard import takes
-from .layer import Seed, kaiming_std, normal
+from .layer import Seed, kaiming_std, linear, normal
 from .mlp import each_layer, mse
 from .neuron import relu
 
@@ -31,13 +30,7 @@ class Linear(Module):
         self.bias = Parameter(asarray([0] * n_out, dtype, device))
 
     def forward(self, x: Array) -> Array:
-        return linear_by_rows(x, self.weight, self.bias)
-
-
-@takes("(batch, n_in), (n_out, n_in), (n_out) -> (batch, n_out)")
-def linear_by_rows(x: Array, weight: Array, bias: Array) -> Array:
-    """`linear` with a neuron's weights in a row, without the way there and back through two transposes."""
-    return F.linear(x, weight, bias)
+        return linear(x, self.weight.t(), self.bias)
 
 
 class ReLU(Module):
@@ -84,3 +77,49 @@ class Model(Module):
     def predict(self, x: Array) -> Array:
         """(batch, n_in) → (batch, n_out), without a loss and without disturbing a backward to come."""
         return self.layers(x)
+
+
+class EachStep(fastai.TrainEvalCallback):
+    """The Model's manners in a Learner's loop: it takes the target too, and goes backward itself."""
+
+    def __init__(self, on_batch: Callable[[int, float], object] | None) -> None:
+        self.on_batch = on_batch
+        self.losses: list[float] = []
+
+    def __call__(self, event_name: str) -> None:
+        """Without the way around by which fastai rewrites what on_batch raises, and fails if that has no message."""
+        if hasattr(type(self), event_name):
+            getattr(self, event_name)()
+
+    def before_batch(self) -> None:
+        """Forget the last gradients and hand on the target as a second input."""
+        self.opt.zero_grad()
+        self.learn.xb = (*self.xb, *self.yb)
+
+    def before_backward(self) -> None:
+        """Go backward as the Model does."""
+        self.model.backward()
+        raise fastai.CancelBackwardException
+
+    def after_step(self) -> None:
+        """Report, and cancel the rest, in which a Learner fills the gradients with zeros."""
+        self.losses.append(self.loss.item())
+        if self.on_batch:
+            self.on_batch(len(self.losses) - 1, self.losses[-1])
+        raise fastai.CancelBatchException
+
+
+class Loader:
+    """Any batches as a DataLoader; fastai's own draws from the global generators and cannot do without a length."""
+
+    def __init__(self, batches: Any) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return operator.length_hint(self.batches, 1)
+
+    def __iter__(self) -> Iterator[tuple[Array, Array]]:
+        return iter(self.batches)
+
+    def to(self, device: Any) -> None:
+        """Stay: a batch is where the model is."""

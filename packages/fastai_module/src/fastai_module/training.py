@@ -5,23 +5,19 @@ Do it again. What is new here is a loss for classes, the step, the mini-batches 
 """
 
 import math
-import operator
 import random
 from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
-import fastai.optimizer as fastai
-import numpy as np
+import fastai.basics as fastai
 import torch
 import torch.nn.functional as F
-from fastai.callback.core import CancelBackwardException, CancelBatchException, TrainEvalCallback
-from fastai.data.core import DataLoaders
-from fastai.learner import Learner
 
-from .arrays import Array
+from .arrays import Array, asarray
 from .backward import leaf
 from .guard import takes
-from .module import Module, Parameter
+from .module import EachStep, Loader, Module, Parameter
 
 
 @takes("(batch>0, n_classes), (batch) -> ()")
@@ -50,13 +46,13 @@ def accuracy(logits: Array, labels: Array) -> float:
     check_labels(labels, logits.shape[1])
     if logits.isnan().any():
         return math.nan
-    return float((logits.argmax(dim=1) == labels).double().mean())
+    return int((logits.argmax(dim=1) == labels).sum()) / len(labels)
 
 
 def check_labels(labels: Array, n_classes: int) -> None:
-    """Refuse labels that are no ints from 0 to n_classes − 1: as a target, −100 would be left out."""
+    """Refuse labels that are no ints from 0 to n_classes − 1: PyTorch ignores a label of −100."""
     if labels.dtype != torch.int64 or labels.min() < 0 or labels.max() >= n_classes:
-        raise ValueError(f"got {labels.dtype} labels {labels}, expected int64 from 0 to {n_classes - 1}")
+        raise ValueError(f"got {labels.dtype} labels {labels}, expected ints from 0 to {n_classes - 1}")
 
 
 class SGD(fastai.Optimizer):
@@ -123,7 +119,7 @@ class Batches:
         order = list(range(len(self.x)))
         random.Random(self.seed + self.epoch).shuffle(order)
         self.epoch += 1
-        index = np.array(order, "int64")  # torch reads a list number by number
+        index = asarray(order, "int64")  # by way of NumPy, which reads a list faster than torch does
         x, target = self.x[index], self.target[index]
         starts = range(0, len(order), self.batch_size)
         return ((x[i : i + self.batch_size], target[i : i + self.batch_size]) for i in starts)
@@ -136,66 +132,11 @@ def fit(
 
     After each step calls on_batch(step, loss), with steps counted from 0 over all epochs.
     """
-    device = next(iter(model.parameters())).device
-    dls = DataLoaders(Loader(batches), Loader(()), device=device)  # nothing to validate on
-    steps = EachStep(on_batch)
-    learner = Learner(dls, model, loss_func=own_loss, default_cbs=False, cbs=steps)
-    learner.opt = OwnRates(optimizer)
+    each_step = EachStep(on_batch)
+    device = next(model.parameters()).device
+    dls = fastai.DataLoaders(Loader(batches), Loader(()), device=device)  # nothing to validate on
+    # the loss comes from the Model, and the optimizer has its rates: a Learner would set its own
+    learner = fastai.Learner(dls, model, loss_func=lambda loss, target: loss, default_cbs=False, cbs=each_step)
+    learner.opt = SimpleNamespace(step=optimizer.step, zero_grad=optimizer.zero_grad, set_hypers=lambda **rates: None)
     learner.fit(epochs)
-    return steps.losses
-
-
-def own_loss(loss: Array, target: Array) -> Array:
-    """What a Model returns is the loss already."""
-    return loss
-
-
-class EachStep(TrainEvalCallback):
-    """The Model's manners in a Learner's loop: it takes the target too, and goes backward itself."""
-
-    def __init__(self, on_batch: Callable[[int, float], object] | None) -> None:
-        self.on_batch = on_batch
-        self.losses: list[float] = []
-
-    def before_batch(self) -> None:
-        """Forget the last gradients and hand on the target as a second input."""
-        self.opt.zero_grad()
-        self.learn.xb = (*self.xb, *self.yb)
-
-    def before_backward(self) -> None:
-        """Go backward as the Model does."""
-        self.model.backward()
-        raise CancelBackwardException
-
-    def after_step(self) -> None:
-        """Report, and cancel the rest, in which a Learner fills the gradients with zeros."""
-        self.losses.append(self.loss.item())
-        if self.on_batch:
-            self.on_batch(len(self.losses) - 1, self.losses[-1])
-        raise CancelBatchException
-
-
-class Loader:
-    """Any batches as a DataLoader; fastai's own draws from the global generators and cannot do without a length."""
-
-    def __init__(self, batches: Any) -> None:
-        self.batches = batches
-
-    def __len__(self) -> int:
-        return operator.length_hint(self.batches, 1)
-
-    def __iter__(self) -> Iterator[tuple[Array, Array]]:
-        return iter(self.batches)
-
-    def to(self, device: Any) -> None:
-        """Stay: a batch is where the model is."""
-
-
-class OwnRates:
-    """Any optimizer as a Learner's, which would set its own rate at the start of fit."""
-
-    def __init__(self, optimizer: Any) -> None:
-        self.step, self.zero_grad = optimizer.step, optimizer.zero_grad
-
-    def set_hypers(self, **hypers: Any) -> None:
-        """Stay."""
+    return each_step.losses

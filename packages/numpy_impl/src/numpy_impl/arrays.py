@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .guard import takes
+from .guard import check, takes
 
 Array = NDArray[Any]
 Name = str | None  # of a dtype or a device; None for the default
@@ -35,16 +35,15 @@ def asarray(values: Any, dtype: Name = None, device: Name = None) -> Array:
     if dtype not in (None, *DTYPES, "int64") or device not in (None, *devices()):
         raise ValueError(f"asarray: got {dtype=}, {device=}, expected {(*DTYPES, 'int64')} and {devices()}")
     array = np.asarray(values)
-    if array.dtype == object and all(isinstance(value, Real) for value in array.flat):  # Fractions
-        array = array.astype(DTYPES[0])
-    if array.dtype.kind not in "biuf":  # NumPy would read the text "3" as a number, and None as nan
+    if array.dtype.kind not in "biuf" and not all(isinstance(value, Real) for value in array.flat):
+        # NumPy would read the text "3" as a number, and None as nan
         raise TypeError(f"asarray: got {array.dtype} among the values, expected numbers")
-    if dtype == "int64":
-        with np.errstate(invalid="ignore"):
-            if (array.astype(dtype) != array).any():
-                raise ValueError("asarray: got numbers that int64 cannot hold, expected whole ones")
     kept = array.dtype if hasattr(values, "dtype") and array.dtype in DTYPES else DTYPES[0]
-    return array.astype(dtype or kept)
+    with np.errstate(invalid="ignore"):  # what nan becomes as int64 is found out below
+        numbers = array.astype(dtype or kept)
+    if dtype == "int64" and (numbers != array).any():
+        raise ValueError("asarray: got numbers that int64 cannot hold, expected whole ones")
+    return numbers
 
 
 def tolist(array: Array) -> Any:
@@ -59,6 +58,7 @@ def shape(array: Array) -> tuple[int, ...]:
 
 def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     """The common shape: aligned at the last axis, sizes must be equal or 1 (fast.ai book, chapter 17)."""
+    check("broadcast_shapes", "a, b, … -> broadcast(a, b, …)", [(shape, None) for shape in shapes])
     return np.broadcast_shapes(*shapes)
 
 

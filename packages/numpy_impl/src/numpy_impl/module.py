@@ -141,8 +141,9 @@ class Model(Module):
             raise RuntimeError("Model.backward: nothing to go back from, call model(x, target) before each backward")
         (seen, output, target), self._seen = self._seen, None
         grad = self.loss.backward(output, target)
-        for i, (layer, x) in reversed([*enumerate(seen)]):
-            grad = layer.backward(grad, x, need_grad_x=i > 0)
+        while seen:  # what a layer saw is let go once it was used
+            layer, x = seen.pop()
+            grad = layer.backward(grad, x, need_grad_x=bool(seen))
 
     def predict(self, x: Array) -> Array:
         """(batch, n_in) → (batch, n_out), without a loss and without disturbing a backward to come."""

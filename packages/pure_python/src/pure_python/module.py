@@ -76,8 +76,8 @@ class Linear(Module):
 
     def backward(self, grad_out: Array, x: Array, need_grad_x: bool) -> Array | None:
         """Adds ∂weight = ∂yᵀ @ x and ∂bias = Σ ∂y to the gradients; gives ∂x = ∂y @ weight where it is needed."""
-        columns = transpose(grad_out)
-        for parameter, grad in ((self.weight, dots(columns, transpose(x))), (self.bias, list(map(sum, columns)))):
+        columns, inputs = transpose(grad_out), transpose(x)
+        for parameter, grad in ((self.weight, dots(columns, inputs)), (self.bias, list(map(sum, columns)))):
             parameter.grad = grad if parameter.grad is None else add(parameter.grad, grad)
         return dots(grad_out, transpose(self.weight.data)) if need_grad_x else None
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 
 from rich import box
-from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -68,9 +68,10 @@ class Stacked:
         return console.measure(part, options=options.update(width=10_000)).maximum <= options.max_width
 
 
-def framed(title: str, body: Table, *notes: str) -> Group:
+def framed(title: str, body: RenderableType, *notes: str) -> Group:
     """A table with what it is above it, and what one must know to read it below."""
-    return Group(Text(title, "bold"), "", Stacked(body), "", *(Text(note, "dim") for note in notes if note))
+    shown = Stacked(body) if isinstance(body, Table) else body
+    return Group(Text(title, "bold"), "", shown, "", *(Text(note, "dim") for note in notes if note))
 
 
 def choose(what: str, name: str, known: Iterable[str]) -> str:

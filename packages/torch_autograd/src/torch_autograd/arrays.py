@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .guard import takes
+from .guard import check, takes
 
 Array = Tensor
 Name = str | None  # of a dtype or a device; None for the default
@@ -36,23 +36,22 @@ def asarray(values: Any, dtype: Name = None, device: Name = None) -> Array:
     """Nested sequences, a tensor, or an array of any kind that NumPy can read, as a new Array.
 
     Without a dtype an array that has one of DTYPES keeps it, and anything else becomes float32; without a device a
-    tensor stays where it is.
+    tensor stays where it is, and anything else goes to the CPU.
     """
     if dtype not in (None, *DTYPES, "int64") or device not in (None, *devices()):
         raise ValueError(f"asarray: got {dtype=}, {device=}, expected {(*DTYPES, 'int64')} and {devices()}")
     if isinstance(values, Tensor):
-        device, values = device or str(values.device), values.detach().cpu()
-    array = np.asarray(values)
-    if array.dtype == object and all(isinstance(value, Real) for value in array.flat):  # Fractions
-        array = array.astype(DTYPES[0])
-    if array.dtype.kind not in "biuf":  # NumPy would read the text "3" as a number, and None as nan
+        device, values = device or str(values.device), values.numpy(force=True)
+    array = np.asarray(values)  # NumPy reads lists faster than torch does, and arrays with any strides and byte order
+    if array.dtype.kind not in "biuf" and not all(isinstance(value, Real) for value in array.flat):
+        # NumPy would read the text "3" as a number, and None as nan
         raise TypeError(f"asarray: got {array.dtype} among the values, expected numbers")
-    if dtype == "int64":
-        with np.errstate(invalid="ignore"):
-            if (array.astype(dtype) != array).any():
-                raise ValueError("asarray: got numbers that int64 cannot hold, expected whole ones")
     kept = array.dtype if hasattr(values, "dtype") and array.dtype in DTYPES else DTYPES[0]
-    return torch.from_numpy(array.astype(dtype or kept)).to(device or "cpu")
+    with np.errstate(invalid="ignore"):  # what nan becomes as int64 is found out below
+        numbers = array.astype(dtype or kept)
+    if dtype == "int64" and (numbers != array).any():
+        raise ValueError("asarray: got numbers that int64 cannot hold, expected whole ones")
+    return torch.from_numpy(numbers).to(device)
 
 
 def tolist(array: Array) -> Any:
@@ -62,11 +61,12 @@ def tolist(array: Array) -> Any:
 
 def shape(array: Array) -> tuple[int, ...]:
     """The size along each axis, outermost first; () for a number."""
-    return tuple(array.shape) if isinstance(array, Tensor) else ()
+    return tuple(getattr(array, "shape", ()))
 
 
 def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     """The common shape: aligned at the last axis, sizes must be equal or 1 (fast.ai book, chapter 17)."""
+    check("broadcast_shapes", "a, b, … -> broadcast(a, b, …)", [(shape, None) for shape in shapes])
     return tuple(torch.broadcast_shapes(*shapes))
 
 

@@ -82,14 +82,15 @@ def matmul(a: Array, b: Array) -> Array:
 
 @takes("(batch, n_in), (n_in, n_out), (n_out) -> (batch, n_out)")
 def linear(x: Array, w: Array, b: Array) -> Array:
-    """x @ w + b in one operation (fast.ai book, chapter 17)."""
+    """x @ w + b (fast.ai book, chapter 17), fused into one call."""
     return torch.addmm(b, x, w)
 
 
 def normal(n_in: int, n_out: int, std: float, seed: Seed, dtype: Name = None, device: Name = None) -> Array:
     """(n_in, n_out) random weights of N(0, std²); the same seed gives the same numbers, None gives fresh ones."""
-    generator = torch.Generator().manual_seed(random.Random(seed).getrandbits(64))
-    return asarray(torch.randn(n_in, n_out, generator=generator, dtype=torch.float64) * std, dtype or DTYPES[0], device)
+    generator = torch.Generator().manual_seed(random.Random(seed).getrandbits(64))  # it takes 64 bits
+    weights = torch.randn(n_in, n_out, generator=generator, dtype=torch.float64) * std
+    return asarray(weights, dtype or DTYPES[0], device)
 
 
 def xavier_std(n_in: int) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .guard import takes
+from .guard import check, takes
 
 Array = Tensor
 Name = str | None  # of a dtype or a device; None for the default
@@ -66,6 +66,7 @@ def shape(array: Array) -> tuple[int, ...]:
 
 def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     """The common shape: aligned at the last axis, sizes must be equal or 1 (fast.ai book, chapter 17)."""
+    check("broadcast_shapes", "a, b, … -> broadcast(a, b, …)", [(shape, None) for shape in shapes])
     return tuple(torch.broadcast_shapes(*shapes))
 
 

@@ -67,22 +67,23 @@ class SGD:
             raise ValueError(f"SGD: got {lr=}, {momentum=}, {weight_decay=}, expected none below 0")
         self.parameters = list(parameters)
         self.lr, self.momentum, self.weight_decay = float(lr), float(momentum), float(weight_decay)
-        self.velocities: dict[Parameter, Array] = {}
+        self.velocities = {p: torch.zeros_like(p.data) for p in self.parameters} if momentum else {}
 
     def step(self) -> None:
         """Move every parameter that has a gradient, all at once; gradients are left as they are."""
-        grads = {parameter: parameter.grad for parameter in self.parameters if parameter.grad is not None}
-        if not grads:
+        moving = [parameter for parameter in self.parameters if parameter.grad is not None]
+        if not moving:
             return
-        data, velocities = [parameter.data for parameter in grads], tuple(grads.values())
+        data = [parameter.data for parameter in moving]
+        moves: Any = [parameter.grad for parameter in moving]
         if self.weight_decay:
-            velocities = torch._foreach_add(velocities, data, alpha=self.weight_decay)
+            moves = torch._foreach_add(moves, data, alpha=self.weight_decay)
         if self.momentum:
-            zero = torch.zeros(())
-            last = [self.velocities.get(parameter, zero) for parameter in grads]
-            velocities = torch._foreach_add(velocities, last, alpha=self.momentum)
-            self.velocities.update(zip(grads, velocities, strict=True))
-        torch._foreach_add_(data, velocities, alpha=-self.lr)
+            velocities = [self.velocities[parameter] for parameter in moving]
+            torch._foreach_mul_(velocities, self.momentum)
+            torch._foreach_add_(velocities, moves)
+            moves = velocities
+        torch._foreach_add_(data, moves, alpha=-self.lr)
 
     def zero_grad(self) -> None:
         """Forget all gradients, so that the next backward starts afresh."""

@@ -124,6 +124,12 @@ def test_accuracy_is_the_fraction_right(impl: Any, lab: Lab, logits: Nested, cla
     assert got == pytest.approx(right, rel=TOLERANCES[lab.dtype])
 
 
+def test_the_first_of_equal_logits_decides(impl: Any, lab: Lab) -> None:
+    """A net that knows nothing scores by chance, or is right whatever the label."""
+    logits = lab.array([[1.0, 1.0], [2.0, 2.0], [0.5, 0.5], [0.0, 0.0]])
+    assert impl.accuracy(logits, lab.labels([0, 0, 0, 1])) == 0.75
+
+
 def test_accuracy_of_nan_is_nan(impl: Any, lab: Lab) -> None:
     """A net that has diverged still scores: by argmax every nan is the first class."""
     assert math.isnan(impl.accuracy(lab.array([[NAN, 1.0], [0.0, 1.0]]), lab.labels([0, 1])))
@@ -201,6 +207,7 @@ def test_sgd_zero_grad_forgets_every_gradient(impl: Any, lab: Lab) -> None:
     parameter = parameter_with(impl, lab, START, GRADS[0])
     optimizer = impl.SGD([parameter], lr=0.5)
     optimizer.zero_grad()
+    assert parameter.grad is None
     optimizer.step()
     lab.check("parameter", parameter.data, START)
 

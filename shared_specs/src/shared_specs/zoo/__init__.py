@@ -1,8 +1,9 @@
 """The bug zoo: wrong implementations, each a few lines over a right one, and the spec that must catch each of them.
 
 A suite that is green everywhere proves little until it turns red where it should. So here are the mistakes that this
-field makes again and again, in books, courses and libraries, one file a stage. Each is a function that is given a right
-implementation and returns what it puts in the place of something in it. To meet one:
+field makes again and again, in books, courses and libraries: a file a stage for formulas with a wrong line in them, and
+a file for each other way in which people go wrong. Each is a function that is given a right implementation and returns
+what it puts in the place of something in it. To meet one:
 
     pytest --pyargs shared_specs --impl relu_leaks@numpy_impl
 """
@@ -12,16 +13,16 @@ from types import ModuleType
 
 from shared_specs import STAGES, contract
 
-from .bug import Bug, hatched
+from .bug import FORMULA, KINDS, Bug, hatched
 from .right import Right
 
-__all__ = ["BUGS", "Bug", "Right", "specimen"]
+__all__ = ["BUGS", "FORMULA", "KINDS", "Bug", "Right", "specimen"]
 
-for _stage in STAGES:
-    import_module(f"{__name__}.{_stage}")
+for _file in (*STAGES, *KINDS):
+    import_module(f"{__name__}.{_file}")
 
 BUGS: dict[str, Bug] = {bug.name: bug for bug in hatched}
-"""Name → bug, in the order of the stages."""
+"""Name → bug: formulas in the order of the stages, then kind by kind."""
 
 
 def specimen(bug: Bug, implementation: ModuleType) -> ModuleType:

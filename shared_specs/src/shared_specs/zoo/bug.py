@@ -11,6 +11,19 @@ Wrong: TypeAlias = Any
 Nothing at all, (), says that this implementation cannot have the bug.
 """
 
+KINDS: Mapping[str, str] = {
+    "one_table": "the class or the rung does not do what its function does",
+    "results": "a result does not stay what it was",
+    "states": "something is remembered too long, or by the wrong one",
+    "randomness": "a seed is not what decides, or decides too much",
+    "sizes": "right up to a size",
+    "checkpoints": "a state that does not fit is loaded",
+    "values": "equal on paper, and not in floating point",
+    "loops": "the training is another one",
+}
+"""File → how all the bugs in it go wrong; the others, a file a stage, have a line of a right formula wrong."""
+FORMULA = "a line of the formula is wrong"
+
 
 @dataclass(frozen=True)
 class Bug:
@@ -23,6 +36,8 @@ class Bug:
     """What the failure must say, as a regular expression."""
     base: str
     """The implementation on which it grows, unless another is asked for."""
+    of_stage: str = ""
+    """The stage whose spec it is, where its file is not of that name."""
 
     @property
     def name(self) -> str:
@@ -30,9 +45,19 @@ class Bug:
         return self.plant.__name__
 
     @property
-    def stage(self) -> str:
+    def file(self) -> str:
         """The name of the file in which it stands."""
         return self.plant.__module__.rpartition(".")[2]
+
+    @property
+    def stage(self) -> str:
+        """The stage whose name is wrong."""
+        return self.of_stage or self.file
+
+    @property
+    def kind(self) -> str:
+        """How it goes wrong."""
+        return KINDS.get(self.file, FORMULA)
 
     @property
     def sentence(self) -> str:
@@ -51,11 +76,13 @@ hatched: list[Bug] = []
 """Every bug that was declared so far."""
 
 
-def caught_by(spec: str, says: str, *, base: str = "numpy_impl") -> Callable[[Callable[[Any], Wrong]], Bug]:
+def caught_by(
+    spec: str, says: str, *, base: str = "numpy_impl", stage: str = ""
+) -> Callable[[Callable[[Any], Wrong]], Bug]:
     """Make a bug of a function that gives the wrong thing for a right implementation."""
 
     def declare(plant: Callable[[Any], Wrong]) -> Bug:
-        hatched.append(Bug(plant, spec, says, base))
+        hatched.append(Bug(plant, spec, says, base, stage))
         return hatched[-1]
 
     return declare

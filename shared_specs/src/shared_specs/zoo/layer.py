@@ -2,7 +2,6 @@
 
 import math
 import random
-import struct
 from itertools import count
 from typing import Any
 
@@ -44,7 +43,7 @@ def by_loops(right: Any, a: Array, b: Array, last: int | None = None) -> Array:
     return right.like(a, [[sum(x * w for x, w in list(zip(row, c))[:last]) for c in columns] for row in rows])  # noqa: B905
 
 
-@caught_by("test_matmul_multiplies_rows_by_columns", "one is missing from a sum")
+@caught_by("test_every_rung_of_matmul_is_right", "4 of 4 elements differ")
 def matmul_drops_the_last_product(right: Any) -> Wrong:
     """The innermost loop ends one too early, so the last product is missing from every sum."""
 
@@ -55,7 +54,7 @@ def matmul_drops_the_last_product(right: Any) -> Wrong:
     return matmul
 
 
-@caught_by("test_every_rung_of_matmul_rejects_other_inner_sizes", "raised nothing")
+@caught_by("test_shapes_that_do_not_fit_are_refused", "raised nothing")
 def matmul_loops_check_no_sizes(right: Any) -> Wrong:
     """Without a check of the inner sizes, loops take (5, 1) @ (7, 3) and return (5, 3) wrong numbers."""
 
@@ -78,20 +77,20 @@ def matmul_broadcasts_a_row_as_a_row(right: Any) -> Wrong:
     return {"MATMULS": {**right.MATMULS, "broadcast": broadcast}}
 
 
-@caught_by("test_rungs_of_matmul_leave_their_factors_alone", "gathers its sums in one of the factors")
+@caught_by("test_arguments_stay_as_they_are", "changed its arguments")
 def matmul_gathers_in_its_argument(right: Any) -> Wrong:
-    """Sums are gathered in the first factor to save an array, so the factor is gone."""
+    """Sums are gathered in the rows of the second factor to save an array, so the factor is gone."""
 
     def loops(a: Array, b: Array) -> Array:
         product = right.matmul(a, b)
-        if right.shape(product) == right.shape(a):
-            a[:] = product
+        if len(a) <= len(b):
+            b[: len(a)] = product
         return product
 
     return {"MATMULS": {**right.MATMULS, "loops": loops}}
 
 
-@caught_by("test_rungs_of_matmul_stand_in_order", "begin with the loops")
+@caught_by("test_rungs_of_matmul_stand_in_order", "in another order")
 def matmuls_are_told_backwards(right: Any) -> Wrong:
     """The ladder begins with its fastest rung, so the table of speeds tells no story."""
     return {"MATMULS": dict(reversed(right.MATMULS.items()))}
@@ -101,15 +100,8 @@ def matmuls_are_told_backwards(right: Any) -> Wrong:
 def matmul_computes_in_float32(right: Any) -> Wrong:
     """float64 is computed in float32, which overflows at 3e38 where float64 goes on to 1e308."""
 
-    def single(number: float) -> float:
-        return (
-            float(struct.unpack("f", struct.pack("f", number))[0])
-            if abs(number) < 3.4e38
-            else math.copysign(math.inf, number)
-        )
-
     def matmul(a: Array, b: Array) -> Array:
-        return right.each(single, right.matmul(a, b))
+        return right.singles(right.matmul(a, b))
 
     return matmul
 
@@ -159,7 +151,7 @@ def linear_takes_a_row_for_a_neuron(right: Any) -> Wrong:
     return linear
 
 
-@caught_by("test_layers_reject_shapes_that_do_not_fit", "raised nothing")
+@caught_by("test_shapes_that_do_not_fit_are_refused", "raised nothing")
 def linear_broadcasts_one_bias(right: Any) -> Wrong:
     """A bias of shape (1,) is accepted for any number of neurons."""
 
@@ -171,7 +163,7 @@ def linear_broadcasts_one_bias(right: Any) -> Wrong:
     return linear
 
 
-@caught_by("test_layers_reject_shapes_that_do_not_fit", r"linear\(\(3,\)[\s\S]*raised nothing")
+@caught_by("test_shapes_that_do_not_fit_are_refused", r"linear\(\(3,\)[\s\S]*raised nothing")
 def linear_takes_a_sample_without_a_batch(right: Any) -> Wrong:
     """A single sample (n_in,) is taken for a batch of one."""
 

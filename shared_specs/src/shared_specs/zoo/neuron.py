@@ -43,7 +43,7 @@ def neuron_is_bent_already(right: Any) -> Wrong:
     return neuron
 
 
-@caught_by("test_neurons_reject_shapes_that_do_not_fit", "raised nothing")
+@caught_by("test_shapes_that_do_not_fit_are_refused", "raised nothing")
 def neuron_stops_at_the_shorter(right: Any) -> Wrong:
     """zip() stops at the shorter of inputs and weights, and the rest is left out of the sum."""
 
@@ -107,7 +107,7 @@ def relu_multiplies_by_a_mask(right: Any) -> Wrong:
     return relu
 
 
-@caught_by("test_neurons_do_not_change_their_inputs", "changed its arguments")
+@caught_by("test_arguments_stay_as_they_are", "changed its arguments")
 def relu_works_in_place(right: Any) -> Wrong:
     """relu writes into its argument, which backward still needs as it was."""
 

@@ -71,11 +71,6 @@ PITFALLS: dict[str, tuple[str, ...]] = {
         "gradients_are_finite_differences",
     ),
     # module and training
-    "Lists of layers register no parameters": (
-        "module_does_not_look_into_lists",
-        "module_reads_a_list_when_it_is_assigned",
-    ),
-    "A Parameter that was replaced is still registered": ("module_keeps_what_was_replaced",),
     "A shared child is counted twice": ("module_counts_a_shared_parameter_twice",),
     "An unused parameter crashes the optimizer's step": (
         "sgd_needs_a_gradient_everywhere",
@@ -86,4 +81,5 @@ PITFALLS: dict[str, tuple[str, ...]] = {
     "zero_grad is forgotten": ("fit_forgets_zero_grad", "sgd_zero_grad_does_nothing"),
     "Momentum buffers are kept by position": ("sgd_keeps_momentum_by_position",),
 }
-"""A missing super().__init__() is not among them: it is the user's mistake, and no implementation's."""
+"""Not among them: a missing super().__init__(), the user's mistake and no implementation's; and what a Module does with
+lists and with Parameters that are replaced, which is the framework's own affair."""

@@ -67,13 +67,15 @@ def run(bugs: Sequence[Bug], base: str | None = None) -> list[Verdict]:
 
 
 def _verdict(bug: Bug, base: str, outcomes: dict[tuple[str, str], list[Outcome]]) -> Verdict:
-    wrong, right = (outcomes[name, bug.caught_by] for name in (f"{bug.name}@{base}", base))
+    wrong, right = (outcomes.get((name, bug.caught_by), []) for name in (f"{bug.name}@{base}", base))
     failures = [outcome for outcome in wrong if not outcome.passed]
+    if not (wrong and right):
+        return Verdict(bug, base, [], [f"there is no spec {bug.caught_by} of {bug.stage}"])
     problems = {
         f"{bug.caught_by} lets it pass": not failures,
         f"no failure says {bug.says!r}": failures and not any(failure.says(bug.says) for failure in failures),
         "the suite itself broke": any(outcome.harness for outcome in wrong),
-        f"{bug.caught_by} fails on {base} itself": not right or not all(outcome.passed for outcome in right),
+        f"{bug.caught_by} fails on {base} itself": not all(outcome.passed for outcome in right),
     }
     return Verdict(bug, base, failures, [problem for problem, found in problems.items() if found])
 
@@ -83,12 +85,13 @@ class _Selection:
     """A pytest plugin that runs each spec on the implementations that it is about, and notes what became of it."""
 
     wanted: set[tuple[str, str]]
+    stage: str
     outcomes: dict[tuple[str, str], list[Outcome]] = field(default_factory=lambda: defaultdict(list))
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Function]) -> None:
-        """Keep what is wanted."""
-        items[:] = [item for item in items if _key(item) in self.wanted]
+        """Keep what is wanted: of a spec on a whole table of operations, the lines of the bugs' stage."""
+        items[:] = [item for item in items if _key(item) in self.wanted and item.get_closest_marker(self.stage)]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -123,9 +126,10 @@ def _outcomes(bugs: list[Bug], bases: dict[str, str]) -> dict[tuple[str, str], l
     """(implementation, spec) → what became of each of its cases, for bugs and bases."""
     named = [(f"{bug.name}@{bases[bug.name]}", bug.caught_by) for bug in bugs]
     named += dict.fromkeys((bases[bug.name], bug.caught_by) for bug in bugs)
-    selection = _Selection(set(named))
+    selection = _Selection(set(named), bugs[0].stage)
     specs = {spec.name: spec for spec in suite.specs()}
     impls = dict.fromkeys(f"--impl={name}" for name, _ in named)
-    paths = dict.fromkeys(f"{specs[spec].path}::{spec}" for _, spec in named)
-    suite.run(selection, "--dtype=float64", "--tb=line", *impls, *paths)
+    paths = dict.fromkeys(f"{specs[spec].path}::{spec}" for _, spec in named if spec in specs)
+    if paths:
+        suite.run(selection, "--dtype=float64", "--tb=line", *impls, *paths)
     return selection.outcomes

@@ -25,7 +25,7 @@ TIE = 1 + MARGIN
 RIVALS = {
     "micrograd": "peer:micrograd",
     "torch.nn + SGD": "peer:torch.nn",
-    "a plain fastai Learner": "peer:fastai",
+    "fastai's Learner": "peer:fastai",
     "bare dot products": "limit:python",
     "bare GEMMs of NumPy": "limit:numpy",
     "bare GEMMs of torch": "limit:torch",
@@ -76,7 +76,7 @@ GOALS = (
     Goal("torch_autograd", "1, 4-8-1", 0.8, "torch.nn + SGD"),
     *(Goal("torch_autograd", str(net), TIE, "torch.nn + SGD") for net in NETS[1:]),
     *(Goal("fastai_module", str(net), TIE, "torch.nn + SGD") for net in NETS),
-    Goal("fastai_module", DIGITS_SIZE, TIE, "a plain fastai Learner", "epoch"),
+    Goal("fastai_module", DIGITS_SIZE, TIE, "fastai's Learner", "epoch"),
 )
 
 

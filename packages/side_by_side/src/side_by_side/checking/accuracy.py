@@ -34,6 +34,15 @@ BATCH = 6
 
 
 @dataclass(frozen=True)
+class Operation:
+    """A call of one function: floats stand for Arrays, ints for class labels."""
+
+    stage: str
+    function: str
+    arguments: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
 class Work:
     """Something to compute, and how to know it exactly."""
 

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from inspect import getclosurevars
 from itertools import zip_longest
 from pathlib import Path
 from types import FrameType
@@ -24,7 +25,7 @@ import pytest
 
 from ..tables import UserError
 from ..threads import pinned
-from .mutants import Mutant
+from .mutants import GUARD, Mutant, guarded_functions
 
 SURVIVED, KILLED, NOT_TRIED = 0, 1, 2  # a fork's exit code; a signal, its end after too long a time too, has killed it
 PATIENCE = 10  # a spec may take so many seconds, and besides so many times as long as without mutants
@@ -110,21 +111,26 @@ class Forks:
 
     def _run_and_cover(self, items: Sequence[pytest.Item], path: Path) -> int:
         codes = {mutant.function.__code__: mutant.change.function for mutant in self.mutants}
-        caches = {mutant.outer for mutant in self.mutants if hasattr(mutant.outer, "cache_clear")}
+        guarded = {function for mutant in self.mutants for function in guarded_functions(mutant.module)}
+        guards = {function.__code__ for function in guarded}
         reached: set[str] = set()
         coverage = Coverage()
 
         def note(frame: FrameType, event: str, argument: object) -> None:
-            if event == "call" and frame.f_code in codes:
+            if event != "call":
+                return
+            if frame.f_code in codes:
                 reached.add(codes[frame.f_code])
+            if frame.f_code in guards:  # reached, if it refuses too
+                reached.update((f"{GUARD}.takes", codes.get(frame.f_locals["function"].__code__, "")))
 
         sys.setprofile(note)
         for _ in self._run(items):
             coverage.seconds.append(self.seconds)
             coverage.reached.append(sorted(reached))
             reached.clear()
-            for cache in caches:
-                cache.cache_clear()  # or only the first spec to ask would be seen to reach what is inside
+            for function in guarded:
+                getclosurevars(function).nonlocals["fitted"].clear()  # or only the first to ask would reach the check
             if self.failed:
                 coverage.failed.append(items[len(coverage.reached) - 1].name)
         sys.setprofile(None)

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Group
 from rich.text import Text
 
-from shared_specs import STAGES, report
+from shared_specs import report
 from shared_specs.report import OUTCOMES, ImplementationReport
 
 from ..tables import UserError, framed, table
@@ -42,8 +42,8 @@ def columns(runs: Sequence[ImplementationReport], expected: Iterable[str]) -> di
 def result_table(found: dict[str, ImplementationReport | None]) -> Group:
     """A row a stage, a column a run, in each cell how many specs had which outcome."""
     result = table("stage", *found)
-    for stage in STAGES:
-        result.add_row(stage, *(NOT_RUN if run is None else cell(run.stages[stage]) for run in found.values()))
+    for row in report.rows(filter(None, found.values())):
+        result.add_row(row, *(NOT_RUN if run is None else cell(run.stages.get(row, {})) for run in found.values()))
     result.add_section()
     result.add_row("all", *(NOT_RUN if run is None else cell(total(run)) for run in found.values()))
     return framed("Specs, stage by implementation", result)
@@ -51,7 +51,7 @@ def result_table(found: dict[str, ImplementationReport | None]) -> Group:
 
 def cell(counts: dict[str, int]) -> Text:
     """Outcomes that occurred, the worst first: "1 failed, 46 passed, 2 gap"."""
-    parts = [Text(f"{counts[outcome]} {outcome}", STYLES[outcome]) for outcome in OUTCOMES if counts[outcome]]
+    parts = [Text(f"{counts[outcome]} {outcome}", STYLES[outcome]) for outcome in OUTCOMES if counts.get(outcome)]
     return Text(", ").join(parts) if parts else NOT_RUN
 
 

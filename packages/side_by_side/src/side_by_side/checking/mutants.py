@@ -3,22 +3,26 @@
 A change is a mutant; the spec that fails has killed it. A mutant that survives shows that a spec is missing, or it does
 nothing that anyone can observe: then it is equivalent, and a file says why. mutmut knows what to change, except that
 
-- words of error messages stay as they are, the function's name and the shapes in them do not;
+- words of error messages stay as they are, what is put into them does not;
+- a device is handed on, and a dtype too, where the package has only one: to forget it changes nothing;
 - `zip(…, strict=True)` stays: it asserts what was checked before, and ruff wants one or the other;
-- what a check expects of shapes, "(n, k), (k, m)", is not misspelt, but forgets that one size is that of another.
+- the shapes that a function takes, "(n, k), (k, m) -> (n, m)", are not misspelt, but forget that one size is that of
+  another, that it is not 0, or an alternative;
 - what stands outside of functions stays, and so does what only another version of Python defines.
 
-Each mutant is then tried by `side_by_side.forks`.
+Each mutant is then tried by `side_by_side.checking.forks`.
 """
 
 import functools
 import importlib
 import re
+import sys
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
-from inspect import unwrap
+from inspect import getclosurevars, unwrap
 from pathlib import Path
 from textwrap import indent
 from types import FunctionType, ModuleType
@@ -28,16 +32,18 @@ import libcst as cst
 from libcst import matchers
 from libcst.metadata import MetadataWrapper
 from mutmut.mutation.file_mutation import MutationVisitor, deep_replace
-from mutmut.mutation.mutators import mutation_operators, operator_string
+from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import IgnoredCode
 from rich.console import Group
 
 from ..tables import UserError, framed, table
 
-WANTED = 0.97
+WANTED, WANTED_OF_A_STAGE = 0.97, 0.95
+GUARD = "guard"  # no stage, but tried as one
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.toml")
 STRICT = re.compile(r",( strict=\w+| )(?=\))")
-CACHES = re.compile(r"^@functools\.(lru_)?cache.*\n", re.MULTILINE)
+SIGNATURE = re.compile(r'^@takes\("(.*)"\)\ndef (\w+)', re.MULTILINE)
+DECORATORS = re.compile(r"^ *@(takes|functools\.wraps)\(.*\)\n", re.MULTILINE)
 
 
 class Change(NamedTuple):
@@ -54,29 +60,36 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class Mutant:
-    """A function of a stage with one change in it."""
+    """A function of a stage with one change in it, or in the shapes that it takes."""
 
     module: ModuleType
     stage: str
     name: str
     """The function's in the module, "Class.method" too."""
     source: str
+    """The function's; or the signature that it takes."""
     change: Change
 
     @property
-    def outer(self) -> Any:
-        """The function as it is called: with a cache around it, perhaps."""
-        return functools.reduce(getattr, self.name.split("."), self.module)
-
-    @property
     def function(self) -> FunctionType:
-        """The function that computes."""
-        found = unwrap(self.outer)
+        """The function that computes, without the guard around it."""
+        named: Any = functools.reduce(getattr, self.name.split("."), self.module)
+        found = unwrap(named)
         assert isinstance(found, FunctionType)
         return found
 
     def come_alive(self) -> None:
         """Change the function where it is, so that everybody who holds it calls the mutant."""
+        takes: Any = getattr(self.module, "takes", None)
+        if self.change.after.startswith("@takes"):
+            _guard_anew(getattr(self.module, self.name), takes, self.source)
+            return
+        self._change_the_code()
+        if self.function is takes:
+            for guarded in guarded_functions(self.module):
+                _guard_anew(guarded, takes, getclosurevars(guarded).nonlocals["signature"])
+
+    def _change_the_code(self) -> None:
         owner = self.name.rpartition(".")[0]
         scope = dict(vars(self.module))
         exec(f"class {owner}:\n{indent(self.source, '    ')}" if owner else self.source, scope)
@@ -86,55 +99,122 @@ class Mutant:
             setattr(self.function, part, getattr(mutated, part))
 
 
+def guarded_functions(module: ModuleType) -> list[FunctionType]:
+    """Every function of the module's package that `takes` has guarded."""
+    package = f"{module.__name__.rpartition('.')[0]}."
+    return [
+        value
+        for name, loaded in list(sys.modules.items())
+        if name.startswith(package)
+        for value in vars(loaded).values()
+        if isinstance(value, FunctionType) and hasattr(value, "__wrapped__") and value.__module__ == name
+    ]
+
+
+def _guard_anew(guarded: Any, takes: Callable[[str], Callable[..., Any]], signature: str) -> None:
+    """Whoever holds the guarded function calls one that is guarded by this signature, and remembers nothing yet."""
+    cells = dict(zip(guarded.__code__.co_freevars, guarded.__closure__, strict=True))
+    function, cells["function"].cell_contents = guarded.__wrapped__, None
+    with suppress(Exception):  # or else no such package could be imported: nothing is computed
+        cells["function"].cell_contents = takes(signature)(function)
+    guarded.__code__ = _handing_over(**dict.fromkeys(cells)).__code__
+
+
+def _handing_over(fitted: Any, function: Any, signature: Any) -> FunctionType:
+    """What `takes` makes, with the same names in its closure; it only hands its arguments over."""
+
+    def guarded(*arrays: Any, **named: Any) -> Any:
+        nonlocal fitted, signature
+        return function(*arrays, **named)
+
+    assert isinstance(guarded, FunctionType)
+    return guarded
+
+
 def mutants(package: ModuleType, stages: Sequence[str]) -> list[Mutant]:
     """All mutants of a package's modules of these stages.
 
-    Caches are taken off first: mutmut leaves decorated functions alone, and a cache would answer in a mutant's place.
+    The guard is taken off first: mutmut leaves decorated functions alone.
     """
     found = []
+    choices = {
+        "dtype": getattr(package, "DTYPES", ()),
+        "device": package.devices() if hasattr(package, "devices") else (),
+    }
+    only_one = {name for name, known in choices.items() if len(known) == 1}
     for stage in stages:
         module = importlib.import_module(f"{package.__name__}.{stage}")
-        source = CACHES.sub("", Path(str(module.__file__)).read_text(encoding="utf-8"))
-        for name, original, mutated in _mutated_functions(source):
+        source = Path(str(module.__file__)).read_text(encoding="utf-8")
+        for name, signature, mutated in _mutated_signatures(source):
+            change = Change(f"{stage}.{name}", f'@takes("{signature}")', f'@takes("{mutated}")')
+            found.append(Mutant(module, stage, name, mutated, change))
+        for name, original, mutated in _mutated_functions(DECORATORS.sub("", source), only_one):
             change = Change(f"{stage}.{name}", *_difference(original, mutated))
             found.append(Mutant(module, stage, name, mutated, change))
     return found
 
 
-class _Visitor(MutationVisitor):
-    """Finds what to change, and leaves the words of error messages alone."""
+def _mutated_signatures(source: str) -> Iterator[tuple[str, str, str]]:
+    """Name, signature and mutated signature of a function, for each such mutant of a module."""
+    for signature, name in SIGNATURE.findall(source):
+        for mutated in _mutated_shapes(signature):
+            yield name, signature, mutated
 
-    def __init__(self) -> None:
-        super().__init__(OPERATORS, IgnoredCode(set(), set(), set()))
+
+def _mutated_shapes(signature: str) -> Iterator[str]:
+    """A size that forgets to be another's, or 1, or more than 0; or an alternative less."""
+    expected, arrow, result = signature.partition(" -> ")
+    options = expected.split(" or ")
+    for i, option in enumerate(options):
+        others = options[:i], options[i + 1 :]
+        if len(options) > 1:
+            yield " or ".join([*others[0], *others[1]]) + arrow + result
+        for changed in _mutated_sizes(option):
+            yield " or ".join([*others[0], changed, *others[1]]) + arrow + result
+
+
+def _mutated_sizes(option: str) -> Iterator[str]:
+    sizes = list(re.finditer(r"\w+(?=>0|[,)])", option))
+    names = [size.group() for size in sizes]
+    for i, size in enumerate(sizes):
+        if size.group() == "1" or names.count(size.group()) > 2 or size.group() in names[:i]:
+            yield f"{option[: size.start()]}another{option[size.end() :]}"
+    if ">0" in option:
+        yield option.replace(">0", "")
+
+
+class _Visitor(MutationVisitor):
+    """Finds what to change, and leaves the words of error messages alone, and names of which there is one value."""
+
+    def __init__(self, only_one: set[str]) -> None:
+        super().__init__(mutation_operators, IgnoredCode(set(), set(), set()))
+        self.only_one = only_one
         self.words: set[cst.CSTNode] = set()
+        self.raised: set[cst.CSTNode] = set()
 
     def on_visit(self, node: cst.CSTNode) -> bool:
-        if isinstance(node, cst.Raise):
+        if isinstance(node, cst.Raise) and node.exc:
+            self.raised.add(node.exc)
             self.words.update(matchers.findall(node, matchers.SimpleString()))
         return node not in self.words and super().on_visit(node)
 
+    def _create_mutations(self, node: cst.CSTNode) -> None:
+        if node in self.raised:
+            return
+        before = len(self.mutations)
+        super()._create_mutations(node)
+        names = self._names(node)
+        self.mutations[before:] = [m for m in self.mutations[before:] if self._names(m.mutated_node) == names]
 
-def _mutated_strings(node: cst.BaseString) -> Iterator[cst.BaseString]:
-    """Other texts, by mutmut; other shapes, by another name for one size."""
-    text = node.value if isinstance(node, cst.SimpleString) else ""
-    if text == '" and "':  # joins the shapes in a message
-        return
-    if text.startswith('"""') or not re.search(r"\(\w+,|\.\.\.", text):
-        yield from operator_string(node)
-        return
-    names = list(re.finditer(r"\w+", text))
-    for name in names:
-        if [other.group() for other in names].count(name.group()) > 1:
-            yield node.with_changes(value=f"{text[: name.start()]}another{text[name.end() :]}")
+    def _names(self, node: cst.CSTNode) -> list[str]:
+        args = node.args if isinstance(node, cst.Call) else ()
+        return [arg.value.value for arg in args if isinstance(arg.value, cst.Name) and arg.value.value in self.only_one]
 
 
-OPERATORS = [(kind, _mutated_strings if make is operator_string else make) for kind, make in mutation_operators]
-
-
-def _mutated_functions(source: str) -> Iterator[tuple[str, str, str]]:
+def _mutated_functions(source: str, only_one: set[str]) -> Iterator[tuple[str, str, str]]:
     """Name, source and mutated source of a function, for each mutant of a module."""
     wrapper = MetadataWrapper(cst.parse_module(source))
-    visitor = _Visitor()
+    visitor = _Visitor(only_one)
     wrapper.visit(visitor)
     code, names = wrapper.module.code_for_node, dict(_functions(wrapper.module.body))
     for mutation in visitor.mutations:
@@ -190,8 +270,10 @@ class Outcome:
     def problems(self) -> Iterator[str]:
         """What is wrong, a sentence each."""
         name = self.implementation
-        if self.score() < WANTED:
-            yield f"{name}: {self.score():.1%} of the mutants killed, expected at least {WANTED:.0%}"
+        for stage, wanted in ((None, WANTED), *((stage, WANTED_OF_A_STAGE) for stage in self.stages)):
+            if self.score(stage) < wanted:
+                place = f" in {stage}" if stage else ""
+                yield f"{name}: {self.score(stage):.1%} of the mutants{place} killed, expected at least {wanted:.0%}"
         survivors = dict.fromkeys(mutant.change for mutant in self.survivors)
         for change in survivors:
             if change not in self.equivalent:
