@@ -32,7 +32,7 @@ Dtype = Annotated[str, typer.Option(help="float64 or float32.")]
 
 
 def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """A UserError becomes one line on stderr and exit code 2."""
+    """What only the user can put right becomes one line on stderr and exit code 2, Ctrl-C exit code 130."""
 
     @functools.wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -40,6 +40,9 @@ def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except UserError as error:
             _say(f"side-by-side: {error}")
+            raise typer.Exit(2) from error
+        except OSError as error:  # of a path that nothing can be done with
+            _say(f"side-by-side: {error.filename or ''}: {error.strerror or error}")
             raise typer.Exit(2) from error
         except MemoryError as error:
             _say(f"side-by-side: there is not enough memory for it: {error}")

@@ -18,7 +18,7 @@ from ..shell import (
     steps,
     until_interrupted,
 )
-from ..tables import choose, console
+from ..tables import UserError, choose, console
 
 
 def matrix(
@@ -76,18 +76,25 @@ def zoo(
 ) -> None:
     """Run the specs on implementations with planted bugs; exit 1 where one escapes."""
     from shared_specs.zoo import BUGS
-    from shared_specs.zoo.run import run
+    from shared_specs.zoo.run import Verdict, run
 
     from . import zoo as bugs
 
     stages = [choose("stage", name, STAGES) for name in stage or STAGES]
-    if impl:
-        load(known_implementation(impl))
-    with progress() as bar:
-        bar.add_task("running specs on bugs", total=None)
-        verdicts = run([bug for bug in BUGS.values() if bug.stage in stages], impl)
+    chosen_bugs = [bug for bug in BUGS.values() if bug.stage in stages]
+    for base in sorted({bug.base for bug in chosen_bugs}) if impl is None else [impl]:
+        load(known_implementation(base))
+    verdicts: list[Verdict] = []
+    done: list[str] = []
+    with until_interrupted() as stop, progress() as bar:
+        task = bar.add_task("running specs on bugs", total=len(stages))
+        for name in stages:
+            verdicts += run([bug for bug in chosen_bugs if bug.stage == name], impl)
+            done.append(name)
+            bar.update(task, advance=1)
     console().print(bugs.result_table(verdicts))
-    finish(bugs.problems(verdicts))
+    said = [f"{name}: not done; --stage {name} goes on with it" for name in stages[len(done) :]]
+    finish([*bugs.problems(verdicts), *said], stop.pressed)
 
 
 def mutants(
@@ -99,16 +106,23 @@ def mutants(
     jobs: Annotated[int, typer.Option(min=1, help="Mutants at once.")] = os.cpu_count() or 1,
 ) -> None:
     """Change an implementation in one place at a time; exit 1 where the specs do not notice often enough."""
-    from . import forks, mutants  # with mutmut, which only this command needs
+    try:
+        from . import forks, mutants  # with mutmut, which only this command needs
+    except ImportError as error:
+        raise UserError(f"{error}; pip install 'side_by_side[mutants]' brings what this command needs") from error
 
     parts = (*STAGES, mutants.GUARD)
     stages = [choose("stage", name, parts) for name in stage or parts]
     equivalent = mutants.equivalents()
-    outcomes = []
-    for name in chosen(impl or list(equivalent)):
-        made = mutants.mutants(load(name), stages)
-        with steps(name, len(made)) as on_mutant:
-            survivors = forks.survivors(name, made, jobs, on_mutant)
-        outcomes.append(mutants.Outcome(name, stages, made, survivors, equivalent.get(name, {})))
-    console().print(mutants.result_table(outcomes))
-    finish([problem for outcome in outcomes for problem in outcome.problems()])
+    outcomes: list[mutants.Outcome] = []
+    names = chosen(impl or list(equivalent))
+    with until_interrupted() as stop:
+        for name in names:
+            made = mutants.mutants(load(name), stages)
+            with steps(name, len(made)) as on_mutant:
+                survivors = forks.survivors(name, made, jobs, on_mutant)
+            outcomes.append(mutants.Outcome(name, stages, made, survivors, equivalent.get(name, {})))
+    if outcomes:
+        console().print(mutants.result_table(outcomes))
+    said = [f"{name}: not done; --impl {name} goes on with it" for name in names[len(outcomes) :]]
+    finish([*(problem for outcome in outcomes for problem in outcome.problems()), *said], stop.pressed)

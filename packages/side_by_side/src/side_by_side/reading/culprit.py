@@ -131,8 +131,8 @@ class Watcher:
     def _innocent(self, frame: FrameType, returned: Any) -> bool:
         """Whether this is a function of the contract that is right about what it was given."""
         name = frame.f_code.co_name
-        function = getattr(self.net, name, None)
-        if function and getattr(inspect.unwrap(function), "__code__", frame.f_code) is not frame.f_code:
+        known: Any = getattr(self.net, name, None)
+        if getattr(inspect.unwrap(known), "__code__", frame.f_code) is not frame.f_code:
             return False
         return self._untraced(lambda: self._is_right(name, self._arguments[frame], returned))
 

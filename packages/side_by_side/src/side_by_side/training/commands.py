@@ -84,11 +84,16 @@ def train(
 
     names = chosen(impl)
     check_options(names, out, resume, overwrite, weights, lockstep, tolerance, every)
-    task = task and choose("task", task, TASKS)
+    task = None if task is None else choose("task", task, TASKS)
     reading = {"folder": folder, "fetch": download, "task": task, "target": target, "delimiter": delimiter}
     with progress() as bar:
         found = load_data(data, seed, drop=drop or (), on_bytes=bytes_ticker(bar), **reading)  # type: ignore[arg-type]
-    given: dict[str, Any] = {"sizes": sizes and widths(sizes), "epochs": epochs, "batch_size": batch_size, "lr": lr}
+    given: dict[str, Any] = {
+        "sizes": None if sizes is None else widths(sizes),
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+    }
     given |= {"momentum": momentum, "weight_decay": weight_decay, "dtype": choose("dtype", dtype, DTYPES)}
     given |= {"seed": seed, "device": device}
     settings = dataclasses.replace(

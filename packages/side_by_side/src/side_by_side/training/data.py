@@ -121,7 +121,7 @@ def load(
 def _refuse_idle(name: str, kind: str, given: Mapping[str, object]) -> None:
     """Raises UserError for an option that does nothing for such data."""
     for option, value in given.items():
-        if value and kind not in MEANT_FOR[option]:
+        if value not in (None, (), False) and kind not in MEANT_FOR[option]:
             raise UserError(f"{option} is for {' and '.join(MEANT_FOR[option])} alone, not for {name}")
 
 
