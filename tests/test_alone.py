@@ -34,5 +34,9 @@ def test_the_specs_run(run):
     assert " passed" in run("pytest", "--pyargs", "shared_specs", "--impl", "my_net", "-k", "test_relu_keeps")
 
 
+def test_the_tool_checks_it(run):
+    assert " passed" in run("side_by_side", "check", "my_net", "--stage", "arrays", "--gaps", "gaps.toml")
+
+
 def test_the_bench_times_it(run):
     assert "my_net" in run("side_by_side", "bench", "--impl", "my_net", "--stage", "neuron", "--quick")

@@ -8,7 +8,7 @@ import typer
 import side_by_side
 
 from .bench.commands import bench
-from .checking.commands import accuracy, matrix, mutants, zoo
+from .checking.commands import accuracy, check, matrix, mutants, zoo
 from .reading.commands import diff, ledger
 from .shell import one_line_errors
 from .training.commands import init, train
@@ -16,10 +16,9 @@ from .training.commands import init, train
 app = typer.Typer(
     help=side_by_side.__doc__,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",  # rich's own markup would take "[default: all]" for a style, and leave it out
 )
-for command in (train, ledger, init, bench, matrix, accuracy, diff, zoo, mutants):
+for command in (train, ledger, init, bench, matrix, accuracy, diff, zoo, mutants, check):
     app.command()(one_line_errors(command))
 
 

@@ -12,7 +12,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
-from shared_specs import registry
+from shared_specs import STAGES, registry
 
 from .tables import UserError, choose, console
 
@@ -23,9 +23,17 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 Implementations = Annotated[
-    list[str] | None, typer.Option("--impl", help="An implementation; repeat for more. [default: all]")
+    list[str] | None,
+    typer.Option(
+        "--impl", help="An implementation; repeat for more. [default: all]", autocompletion=registry.implementations
+    ),
 ]
 Dtype = Annotated[str, typer.Option(help="float64 or float32.")]
+
+
+def stages() -> tuple[str, ...]:
+    """What a shell completes for a stage."""
+    return STAGES
 
 
 def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
@@ -73,8 +81,9 @@ def load(name: str) -> ModuleType:
     """
     try:
         return registry.load(name)
-    except (ImportError, registry.UnknownImplementation) as error:
-        raise UserError(f"{name} cannot be imported: {error}") from error
+    except Exception as error:  # whatever a module may do when it is imported
+        kind = "" if isinstance(error, ImportError | LookupError) else f"{type(error).__name__}: "
+        raise UserError(f"{name} cannot be imported: {kind}{' '.join(str(error).split())}") from error
 
 
 @contextmanager

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from shared_specs import STAGES
+from shared_specs import STAGES, registry
 
-from ..shell import DTYPES, Dtype, Implementations, chosen, finish, known_implementation, load, widths
+from ..shell import DTYPES, Dtype, Implementations, chosen, finish, known_implementation, load, stages, widths
 from ..tables import choose, console
 
 
@@ -28,9 +28,11 @@ def ledger(
 
 
 def diff(
-    left: Annotated[str, typer.Argument(metavar="A", help="An implementation.")],
-    right: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
-    stage: Annotated[str, typer.Option(help=f"One of {', '.join(STAGES)}.")],
+    left: Annotated[
+        str, typer.Argument(metavar="A", help="An implementation.", autocompletion=registry.implementations)
+    ],
+    right: Annotated[str, typer.Argument(metavar="B", help="Another one.", autocompletion=registry.implementations)],
+    stage: Annotated[str, typer.Option(help=f"One of {', '.join(STAGES)}.", autocompletion=stages)],
 ) -> None:
     """Read two implementations of a stage side by side, aligned by definition."""
     from .diff import render
