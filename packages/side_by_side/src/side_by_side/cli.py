@@ -10,7 +10,7 @@ from typer.core import TyperCommand
 import side_by_side
 
 from .bench.commands import bench
-from .checking.commands import accuracy, matrix, mutants, zoo
+from .checking.commands import accuracy, check, matrix, mutants, zoo
 from .reading.commands import diff, ledger, site
 from .shell import one_line_errors
 from .training.commands import init, predict, train
@@ -18,7 +18,6 @@ from .training.commands import init, predict, train
 app = typer.Typer(
     help=side_by_side.__doc__,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",  # rich's own markup would take "[default: all]" for a style, and leave it out
 )
 
@@ -35,7 +34,7 @@ class Once(TyperCommand):
         return super().parse_args(ctx, args)
 
 
-for command in (train, predict, ledger, init, bench, matrix, accuracy, diff, site, zoo, mutants):
+for command in (train, predict, ledger, init, bench, matrix, accuracy, diff, site, zoo, mutants, check):
     app.command(cls=Once)(one_line_errors(command))
 
 

@@ -14,7 +14,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
-from shared_specs import registry
+from shared_specs import STAGES, registry
 
 from .tables import UserError, choose, console
 
@@ -26,9 +26,17 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 Implementations = Annotated[
-    list[str] | None, typer.Option("--impl", help="An implementation; repeat for more. [default: all]")
+    list[str] | None,
+    typer.Option(
+        "--impl", help="An implementation; repeat for more. [default: all]", autocompletion=registry.implementations
+    ),
 ]
 Dtype = Annotated[str, typer.Option(help="float64 or float32.")]
+
+
+def stages() -> tuple[str, ...]:
+    """What a shell completes for a stage."""
+    return STAGES
 
 
 def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:

@@ -10,7 +10,7 @@ import typer
 
 from shared_specs import STAGES
 
-from ..shell import DTYPES, INTERRUPTED, Implementations, chosen, finish, progress
+from ..shell import DTYPES, INTERRUPTED, Implementations, chosen, finish, progress, stages
 from ..tables import UserError, choose, console
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ EVERY = 10.0  # seconds between two lines, where nobody watches a bar
 
 def bench(
     impl: Implementations = None,
-    stage: Annotated[list[str] | None, typer.Option(help="Only work of this stage; repeat for more.")] = None,
+    stage: Annotated[
+        list[str] | None, typer.Option(help="Only work of this stage; repeat for more.", autocompletion=stages)
+    ] = None,
     size: Annotated[list[str] | None, typer.Option(help='Only this size, "64,784-50-10"; repeat for more.')] = None,
     device: Annotated[list[str] | None, typer.Option(help="cpu, cuda or mps. [default: all that are here]")] = None,
     dtype: Annotated[list[str] | None, typer.Option(help="float64 or float32. [default: both]")] = None,

@@ -1,4 +1,4 @@
-"""The commands that check: `matrix`, `accuracy`, `zoo` and `mutants`."""
+"""The commands that check: `matrix`, `accuracy`, `zoo`, `mutants` and `check`."""
 
 import os
 from pathlib import Path
@@ -15,6 +15,7 @@ from ..shell import (
     known_implementation,
     load,
     progress,
+    stages,
     steps,
     until_interrupted,
 )
@@ -68,10 +69,15 @@ def accuracy(
 
 def zoo(
     impl: Annotated[
-        str | None, typer.Option(help="The right implementation that is made wrong. [default: the bug's own]")
+        str | None,
+        typer.Option(
+            help="The right implementation that is made wrong. [default: the bug's own]",
+            autocompletion=registry.implementations,
+        ),
     ] = None,
     stage: Annotated[
-        list[str] | None, typer.Option(help=f"One of {', '.join(STAGES)}; repeat for more. [default: all]")
+        list[str] | None,
+        typer.Option(help=f"One of {', '.join(STAGES)}; repeat for more. [default: all]", autocompletion=stages),
     ] = None,
 ) -> None:
     """Run the specs on implementations with planted bugs; exit 1 where one escapes."""
@@ -100,9 +106,14 @@ def zoo(
 def mutants(
     impl: Annotated[
         list[str] | None,
-        typer.Option(help="An implementation; repeat for more. [default: all with a list of equivalent mutants]"),
+        typer.Option(
+            help="An implementation; repeat for more. [default: all with a list of equivalent mutants]",
+            autocompletion=registry.implementations,
+        ),
     ] = None,
-    stage: Annotated[list[str] | None, typer.Option(help="Only this stage; repeat for more. [default: all]")] = None,
+    stage: Annotated[
+        list[str] | None, typer.Option(help="Only this stage; repeat for more. [default: all]", autocompletion=stages)
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Mutants at once.")] = os.cpu_count() or 1,
 ) -> None:
     """Change an implementation in one place at a time; exit 1 where the specs do not notice often enough."""
@@ -126,3 +137,38 @@ def mutants(
         console().print(mutants.result_table(outcomes))
     said = [f"{name}: not done; --impl {name} goes on with it" for name in names[len(outcomes) :]]
     finish([*(problem for outcome in outcomes for problem in outcome.problems()), *said], stop.pressed)
+
+
+def check(
+    name: Annotated[
+        str, typer.Argument(help="An implementation, or a module of your own.", autocompletion=registry.implementations)
+    ],
+    stage: Annotated[
+        list[str] | None,
+        typer.Option(help="Only the specs of this stage; repeat for more. [default: all]", autocompletion=stages),
+    ] = None,
+    courtesy: Annotated[
+        bool, typer.Option("--courtesy", help="Ask for manners too: which words a refusal has.")
+    ] = False,
+    gaps: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="What the implementation says that it does not do.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where to compute, one of its devices().")] = "cpu",
+) -> None:
+    """Run the specs on an implementation or a module of your own; exit 0 only if all pass."""
+    module = load(name)
+    choose("device", device, module.devices() if hasattr(module, "devices") else ["cpu"])
+    arguments = [f"--impl={name}", f"--device={device}"]
+    arguments += [f"--stage={choose('stage', one, STAGES)}" for one in stage or ()]
+    arguments += ["--courtesy"] if courtesy else []
+    arguments += [f"--gaps={gaps}"] if gaps else []
+    raise typer.Exit(run_specs(arguments))
+
+
+def run_specs(arguments: list[str]) -> int:
+    """What pytest exits with: no configuration but ours, so that the specs run alike from every folder."""
+    import pytest
+
+    command = ["--pyargs", "shared_specs", "-p", "shared_specs.plugin", "-p", "no:cacheprovider", "-p", "no:benchmark"]
+    command += ["-c", os.devnull, f"--rootdir={Path.cwd()}", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    return pytest.main([*command, *arguments])

@@ -5,9 +5,20 @@ from typing import Annotated
 
 import typer
 
-from shared_specs import STAGES
+from shared_specs import STAGES, registry
 
-from ..shell import DTYPES, Dtype, Implementations, chosen, finish, known_implementation, load, progress, widths
+from ..shell import (
+    DTYPES,
+    Dtype,
+    Implementations,
+    chosen,
+    finish,
+    known_implementation,
+    load,
+    progress,
+    stages,
+    widths,
+)
 from ..tables import choose, console
 
 
@@ -33,9 +44,11 @@ def ledger(
 
 
 def diff(
-    left: Annotated[str, typer.Argument(metavar="A", help="An implementation.")],
-    right: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
-    stage: Annotated[str, typer.Option(help=f"One of {', '.join(STAGES)}.")],
+    left: Annotated[
+        str, typer.Argument(metavar="A", help="An implementation.", autocompletion=registry.implementations)
+    ],
+    right: Annotated[str, typer.Argument(metavar="B", help="Another one.", autocompletion=registry.implementations)],
+    stage: Annotated[str, typer.Option(help=f"One of {', '.join(STAGES)}.", autocompletion=stages)],
 ) -> None:
     """Read two implementations of a stage side by side, aligned by definition."""
     from .diff import render
