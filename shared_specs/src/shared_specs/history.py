@@ -92,6 +92,7 @@ class History(RuleBasedStateMachine):
     def __init__(self, lab: Lab) -> None:
         super().__init__()
         self.lab = lab
+        self.batches: list[Any] = [lab.array(pair) for pair in BATCHES]  # the same arrays every time
         impl = lab.impl
         models = [lab.model(lab.array(list(start))) for start in STARTS]
         tied = lab.model(lab.array(list(STARTS[0][:1])))
@@ -121,7 +122,7 @@ class History(RuleBasedStateMachine):
     def forward(self, m: int, batch: int) -> None:
         """A loss."""
         twin = self.twins[m]
-        got = twin.model(*map(self.lab.array, BATCHES[batch]))
+        got = twin.model(*self.batches[batch])
         loss = twin.forward(BATCHES[batch])
         self.lab.check(f"models[{m}](x, target)", got, loss, scale=magnitude(loss))
 
@@ -149,9 +150,8 @@ class History(RuleBasedStateMachine):
     @rule(m=MODELS, batch=SOME_BATCH, how=st.sampled_from(["predict", "layers"]))
     def look(self, m: int, batch: int, how: str) -> None:
         """An output, by predict or by the layers themselves."""
-        x = BATCHES[batch][0]
-        expected = formulas.mlp(exact(x), self.twins[m].layers)
-        got = getattr(self.twins[m].model, how)(self.lab.array(x))
+        expected = formulas.mlp(exact(BATCHES[batch][0]), self.twins[m].layers)
+        got = getattr(self.twins[m].model, how)(self.batches[batch][0])
         self.lab.check(f"models[{m}].{how}(x)", got, expected, scale=magnitude(expected))
 
     @rule(m=MODELS)
@@ -225,7 +225,7 @@ class History(RuleBasedStateMachine):
         """Training on some batches, with what is left of earlier steps."""
         o = int(m == 1)
         twin, stepper = self.twins[m], self.steppers[o]
-        pairs = [tuple(map(self.lab.array, BATCHES[batch])) for batch in batches]
+        pairs = [self.batches[batch] for batch in batches]
         got = self.lab.impl.fit(twin.model, pairs, stepper.optimizer, 1)
         losses, moved = [], {m}
         for batch in batches:
