@@ -25,10 +25,9 @@ BATCHES: Sequence[tuple[Nested, Nested]] = [
     ([[0.5, 1.0], [-2.0, -1.0]], [[-0.5, 2.0], [0.5, 1.0]]),
     ([[2.0, 1.0]], [[0.5, -0.5]]),
 ]
-STARTS: Sequence[Sequence[tuple[Nested, Nested]]] = [
-    [([[1.0, -0.5], [0.5, 1.5]], [0.5, -0.25]), ([[-1.0, 0.5], [1.5, 1.0]], [0.25, 0.5])],
-    [([[-0.5, 1.0], [1.5, 0.5]], [0.25, 0.5]), ([[0.5, 1.0], [-1.5, 0.5]], [-0.5, 0.125])],
-]
+_FIRST = [([[1.0, -0.5], [0.5, 1.5]], [0.5, -0.25]), ([[-1.0, 0.5], [1.5, 1.0]], [0.25, 0.5])]
+_OTHER = [([[-0.5, 1.0], [1.5, 0.5]], [0.25, 0.5]), ([[0.5, 1.0], [-1.5, 0.5]], [-0.5, 0.125])]
+STARTS: Sequence[Sequence[tuple[Nested, Nested]]] = [_FIRST, _OTHER, _FIRST[:1], _OTHER]
 
 
 @dataclass
@@ -40,6 +39,9 @@ class Twin:
     """Of each parameter, in the order and the orientation of the model."""
     grads: list[Nested] = field(default_factory=list)
     uses: int = 1
+    loss: Any = None
+    """What it was given as a loss, if anything."""
+    of_classes: bool = False
     pending: list[Nested] | None = None
     """What the next backward adds."""
     stale: bool = False
@@ -52,7 +54,11 @@ class Twin:
 
     def forward(self, batch: tuple[Nested, Nested]) -> Any:
         """The loss."""
-        loss, pairs = formulas.loss_and_grads(self.layers, *exact(batch))
+        x, target = batch
+        if self.of_classes:
+            loss, pairs = formulas.class_loss_and_grads(self.layers, exact(x), labels(target))
+        else:
+            loss, pairs = formulas.loss_and_grads(self.layers, *exact(batch))
         grads = [part for w, b in pairs for part in (oracle.transpose(w), b)]
         n = len(self.data)
         self.pending = [elementwise(lambda *uses: sum(uses), *grads[i::n]) for i in range(n)]
@@ -64,6 +70,11 @@ class Twin:
         assert self.pending is not None
         self.grads = [added(old, new) for old, new in zip(self.grads, self.pending, strict=True)]
         self.pending = None
+
+
+def labels(target: Nested) -> list[int]:
+    """A batch's targets as classes."""
+    return [int(row[0] > 0) for row in target]
 
 
 def added(a: Nested, b: Nested) -> Nested:
@@ -81,30 +92,33 @@ class Stepper:
     buffers: dict[Slot, Nested] = field(default_factory=dict)
 
 
-MODELS, ALIKE, OPTIMIZERS, SOME_BATCH = (st.integers(0, last) for last in (2, 1, 1, 3))
-SLOTS = st.sampled_from([(0, 0), (0, 1), (0, 3), (1, 0), (1, 2), (2, 0), (2, 1)])
+MODELS, OPTIMIZERS, SOME_BATCH = (st.integers(0, last) for last in (3, 1, 3))
+ALIKE = st.sampled_from([0, 1, 3])
+SLOTS = st.sampled_from([(0, 0), (0, 1), (0, 3), (1, 0), (1, 2), (2, 0), (2, 1), (3, 1)])
 VALUES = st.sampled_from([-1.0, 0.5, 2.0, 0.0])
 
 
 class History(RuleBasedStateMachine):
-    """Two models alike, one that is tied, two optimizers that share a parameter, and all that can be done with them."""
+    """Four models, one of classes, one tied; two optimizers that share a parameter; and all that can be done."""
 
     def __init__(self, lab: Lab) -> None:
         super().__init__()
         self.lab = lab
+        self.batches: list[Any] = [lab.array((x, target, labels(target))) for x, target in BATCHES]
+        self.kept: list[tuple[Any, Nested]] = []  # results, and what they were
         impl = lab.impl
-        models = [lab.model(lab.array(list(start))) for start in STARTS]
-        tied = lab.model(lab.array(list(STARTS[0][:1])))
-        tied.layers = impl.Sequential(tied.layers, impl.ReLU(), tied.layers)
-        self.twins = [Twin(model, []) for model in (*models, tied)]
-        self.twins[2].uses = 2
+        losses = [None, impl.CrossEntropyLoss(), impl.MSELoss(), None]
+        models = [lab.model(lab.array(list(start)), loss) for start, loss in zip(STARTS, losses, strict=True)]
+        models[2].layers = impl.Sequential(models[2].layers, impl.ReLU(), models[2].layers)
+        self.twins = [Twin(model, [], loss=loss) for model, loss in zip(models, losses, strict=True)]
+        self.twins[1].of_classes, self.twins[2].uses = True, 2
         for twin in self.twins:
             twin.data = [exact(lab.read(p.data)) for p in twin.model.parameters()]
             twin.grads = [None] * len(twin.data)
         slots = [[(m, i) for i in range(len(twin.data))] for m, twin in enumerate(self.twins)]
         self.steppers = [
             self._stepper([*slots[0], *slots[2]], (0.0625, 0.5, 0.25)),
-            self._stepper([*slots[1], (0, 0)], (0.125, 0.75, 0.0)),
+            self._stepper([*slots[1], (0, 0), *slots[3]], (0.125, 0.75, 0.0)),
         ]
 
     def _stepper(self, slots: list[Slot], rates: tuple[float, float, float]) -> Stepper:
@@ -121,9 +135,19 @@ class History(RuleBasedStateMachine):
     def forward(self, m: int, batch: int) -> None:
         """A loss."""
         twin = self.twins[m]
-        got = twin.model(*map(self.lab.array, BATCHES[batch]))
+        got = twin.model(*self._batch(m, batch))
         loss = twin.forward(BATCHES[batch])
         self.lab.check(f"models[{m}](x, target)", got, loss, scale=magnitude(loss))
+        self._keep(got)
+
+    def _batch(self, m: int, batch: int) -> tuple[Any, Any]:
+        """A batch for a model, the same arrays every time."""
+        return self.batches[batch][:: 2 if self.twins[m].of_classes else 1][:2]
+
+    def _keep(self, result: Any) -> None:
+        """A result that must stay what it is."""
+        if result is not None:
+            self.kept.append((result, self.lab.read(result)))
 
     @rule(m=MODELS, batch=SOME_BATCH)
     def there_and_back(self, m: int, batch: int) -> None:
@@ -149,16 +173,28 @@ class History(RuleBasedStateMachine):
     @rule(m=MODELS, batch=SOME_BATCH, how=st.sampled_from(["predict", "layers"]))
     def look(self, m: int, batch: int, how: str) -> None:
         """An output, by predict or by the layers themselves."""
-        x = BATCHES[batch][0]
-        expected = formulas.mlp(exact(x), self.twins[m].layers)
-        got = getattr(self.twins[m].model, how)(self.lab.array(x))
+        expected = formulas.mlp(exact(BATCHES[batch][0]), self.twins[m].layers)
+        got = getattr(self.twins[m].model, how)(self.batches[batch][0])
         self.lab.check(f"models[{m}].{how}(x)", got, expected, scale=magnitude(expected))
+        self._keep(got)
+
+    @rule(batch=SOME_BATCH)
+    def measure(self, batch: int) -> None:
+        """A loss that a model was given, on something else."""
+        output, target, classes = self.batches[batch]
+        values = exact(BATCHES[batch])
+        of_classes = formulas.cross_entropy(values[0], labels(values[1]))
+        self.lab.check("the loss of models[1]", self.twins[1].loss(output, classes), of_classes)
+        self.lab.check("the loss of models[2]", self.twins[2].loss(output, target), oracle.mse(*values))
 
     @rule(m=MODELS)
     def forget(self, m: int) -> None:
         """A model's own zero_grad, which may leave zeros."""
         twin = self.twins[m]
+        before = [p.grad for p in twin.model.parameters()]
         twin.model.zero_grad()
+        for grad, parameter in zip(before, twin.model.parameters(), strict=True):
+            self._keep(grad if parameter.grad is None else None)
         left = [p.grad for p in twin.model.parameters()]
         assert all(grad is None or not any(oracle.flat(self.lab.read(grad))) for grad in left)
         twin.grads = [None if grad is None else exact(self.lab.read(grad)) for grad in left]
@@ -166,6 +202,8 @@ class History(RuleBasedStateMachine):
     @rule(o=OPTIMIZERS)
     def forget_all(self, o: int) -> None:
         """An optimizer's zero_grad."""
+        for slot in self.steppers[o].slots:
+            self._keep(self.parameter(slot).grad)
         self.steppers[o].optimizer.zero_grad()
         for m, i in self.steppers[o].slots:
             self.twins[m].grads[i] = None
@@ -197,10 +235,9 @@ class History(RuleBasedStateMachine):
                 moved.add(m)
         return moved
 
-    @rule(m=ALIKE)
-    def copy(self, m: int) -> None:
-        """One model's state for the other, which goes its own way from then on."""
-        other = 1 - m
+    @rule(m=ALIKE, other=ALIKE)
+    def copy(self, m: int, other: int) -> None:
+        """One model's state for another, which goes its own way from then on."""
         self.twins[m].model.load_state_dict(self.twins[other].model.state_dict())
         self.twins[m].data, self.twins[m].stale = list(self.twins[other].data), True
 
@@ -223,9 +260,9 @@ class History(RuleBasedStateMachine):
     @rule(m=MODELS, batches=st.lists(SOME_BATCH, min_size=1, max_size=2))
     def fit(self, m: int, batches: list[int]) -> None:
         """Training on some batches, with what is left of earlier steps."""
-        o = int(m == 1)
+        o = m % 2
         twin, stepper = self.twins[m], self.steppers[o]
-        pairs = [tuple(map(self.lab.array, BATCHES[batch])) for batch in batches]
+        pairs = [self._batch(m, batch) for batch in batches]
         got = self.lab.impl.fit(twin.model, pairs, stepper.optimizer, 1)
         losses, moved = [], {m}
         for batch in batches:
@@ -257,6 +294,8 @@ class History(RuleBasedStateMachine):
     @invariant()
     def unchanged(self) -> None:
         """Nothing but what was meant has changed."""
+        for result, before in self.kept:
+            assert self.lab.read(result) == before, f"{before} was a result, which has become {self.lab.read(result)}"
         for m, twin in enumerate(self.twins):
             for i, parameter in enumerate(twin.model.parameters()):
                 grad = None if parameter.grad is None else self.lab.read(parameter.grad)

@@ -147,6 +147,19 @@ def overwrite(results: Any) -> None:
             overwrite(part)
 
 
+def rewrite(array: Any, numbers: Nested) -> bool:
+    """Write other numbers into an array; whether it can be written to."""
+    with suppress(TypeError):
+        for i, row in enumerate(numbers):
+            if isinstance(row, list):
+                if not rewrite(array[i], row):
+                    return False
+            else:
+                array[i] = row
+        return True
+    return False
+
+
 def held(values: Nested, dtype: str) -> Nested:
     """The Fractions that a dtype makes of floats; whole numbers are class labels and stay."""
     if isinstance(values, int):

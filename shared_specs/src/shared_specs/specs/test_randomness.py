@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared_specs import contract, oracle, randomness
-from shared_specs.lab import Lab
+from shared_specs.lab import Lab, overwrite
 from shared_specs.oracle import flat
 from shared_specs.randomness import SEEDS, WEIGHTS
 
@@ -36,14 +36,13 @@ def test_every_seed_draws_numbers_of_its_own(impl: Any, name: str) -> None:
 
 @every_start
 def test_numbers_of_a_seed_can_be_written_to(impl: Any, name: str) -> None:
-    """A start is remembered and handed out again: who trains one net trains the next one of that seed."""
+    """A start is remembered and handed out again, to the next net or layer: who trains one trains the other."""
     before = randomness.weights(impl, name, 1)
-    for array in WEIGHTS[name](impl, 1):
-        row = array[0] if len(impl.shape(array)) > 1 else array
-        try:
-            row[0] = 9.0
-        except TypeError:  # arrays that cannot be written to
-            return
+    arrays = WEIGHTS[name](impl, 1)
+    for i, array in enumerate(arrays):
+        others = [impl.tolist(other) for other in arrays[i + 1 :]]
+        overwrite(array)
+        assert [impl.tolist(other) for other in arrays[i + 1 :]] == others
     assert randomness.weights(impl, name, 1) == before
 
 

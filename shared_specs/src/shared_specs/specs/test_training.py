@@ -375,13 +375,14 @@ def test_batches_stay_when_others_are_made(impl: Any, lab: Lab) -> None:
     assert lab.read([tuple(batch) for batch in first]) == before
 
 
-def test_batches_can_be_written_to(impl: Any, lab: Lab) -> None:
+@pytest.mark.parametrize("batch_size", [1, 3, N])
+def test_batches_can_be_written_to(impl: Any, lab: Lab, batch_size: int) -> None:
     """Whoever normalizes a batch changes the data, and the next epoch's batches with it."""
     data = [[float(i)] for i in range(N)]
-    batches = impl.Batches(lab.array(data), lab.array(data), 1, seed=3)
+    batches = impl.Batches(lab.array(data), lab.array(data), batch_size, seed=3)
     for x, target in batches:
         overwrite((x, target))
-    assert sorted(lab.read(x)[0][0] for x, _ in batches) == list(range(N))
+    assert sorted(row for x, _ in batches for row in lab.read(x)) == data
 
 
 def test_batches_can_be_read_side_by_side(impl: Any, lab: Lab) -> None:
@@ -502,7 +503,12 @@ def test_fit_takes_batches_of_any_kind(impl: Any, lab: Lab, kind: str) -> None:
     batches = KINDS[kind](
         [(lab.array(NET.x[:2]), lab.array(NET.target[:2])), (lab.array(NET.x[2:]), lab.array(NET.target[2:]))]
     )
-    losses = impl.fit(model, batches, impl.SGD(model.parameters(), LR), 2, lambda *report: reports.append(report))
+
+    def on_batch(*report: Any) -> bool:
+        reports.append(report)
+        return len(reports) % 2 == 0  # which means nothing
+
+    losses = impl.fit(model, batches, impl.SGD(model.parameters(), LR), 2, on_batch)
     lab.check("fit(…)", lab.array(losses), expected)
     lab.check_state(model, replace(NET, params=list(path[-1])))
     assert reports == list(enumerate(losses))
@@ -531,6 +537,30 @@ def test_fit_passes_on_losses_that_are_not_finite(impl: Any, lab: Lab, odd: floa
     assert [step for step, _ in reports] == [0, 1, 2]
     lab.check("losses reported", lab.array([loss for _, loss in reports]), [answers(NET)[0], odd, NAN])
     assert all(math.isnan(number) for number in impl.tolist(model.state_dict()["layers.2.bias"])[:1])
+
+
+def test_fit_cuts_no_gradient(impl: Any, lab: Lab) -> None:
+    """Large gradients are clipped, or the weights of the best loss come back at the end."""
+    target = oracle.multiply(NET.target, 2.0**30)
+    losses, path = oracle.train(*_one_pair_twice(NET.params, NET.x, target), *map(Fraction, (LR, 0, 0)))
+    model = lab.build(NET)
+    got = impl.fit(model, [lab.array((NET.x, target))], impl.SGD(model.parameters(), LR), 2)
+    lab.check("fit(…)", lab.array(got), losses)
+    lab.check_state(model, replace(NET, params=list(path[-1])))
+
+
+def _one_pair_twice(params: Params, x: Nested, target: Nested) -> tuple[Params, list[Any]]:
+    return exact(params), [exact((x, target))] * 2
+
+
+def test_fit_ends_with_the_last_epoch(impl: Any, lab: Lab) -> None:
+    """It ends when the loss does not fall any more, or is 0: nobody asked for that."""
+    model = lab.build(TRIPLE)
+    batches = [lab.array((TRIPLE.x, TRIPLE.target))]
+    losses = impl.fit(model, batches, impl.SGD(model.parameters(), lr=0.0), 12)
+    assert len(losses) == 12
+    assert len(set(losses)) == 1
+    assert impl.fit(model, batches, impl.Solved(as_fc1(model)), 12)[1:] == [0.0] * 11
 
 
 def test_fit_refuses_images_in_place_of_rows(impl: Any, one_lab: Lab) -> None:
