@@ -203,6 +203,8 @@ class _Visitor(MutationVisitor):
             return
         before = len(self.mutations)
         super()._create_mutations(node)
+        if isinstance(node, cst.SimpleString) and " -> " in node.value:  # shapes that a message says
+            del self.mutations[before:]
         names = self._names(node)
         self.mutations[before:] = [m for m in self.mutations[before:] if self._names(m.mutated_node) == names]
 
