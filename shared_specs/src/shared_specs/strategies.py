@@ -22,6 +22,7 @@ LEAN = settings(
     derandomize=True,  # the same examples in every run
     database=None,
     deadline=None,  # the first call of an implementation may load half a framework
+    report_multiple_bugs=False,  # one mistake at a time, in its own words
     phases=(Phase.explicit, Phase.generate, Phase.shrink),
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # a Lab remembers nothing between examples
 )
