@@ -58,7 +58,8 @@ def bytes_ticker(bar: Progress) -> Callable[[str, int, int | None], None]:
 def interruptible() -> Iterator[Callable[[], bool]]:
     """Gives a function that is true once somebody has pressed Ctrl-C; pressed again later, it interrupts at once.
 
-    What comes within a second is the same press: make and tox hand on their own.
+    What comes within a second is the same press: make and tox hand on their own. Once pressed, nothing interrupts what
+    the command does last.
     """
     pressed = math.inf
 
@@ -73,4 +74,4 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         yield lambda: pressed < math.inf
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler if pressed == math.inf else signal.SIG_IGN)
