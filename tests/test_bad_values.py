@@ -15,7 +15,7 @@ QUICK = {
     "predict": ["--weights", "model.safetensors", "--data", "my.csv"],
     "ledger": ["--impl", "numpy_impl"],
     "init": ["--impl", "numpy_impl", "--layers", "2", "--width", "2", "--batch", "2"],
-    "bench": ["--impl", "numpy_impl", "--merge", "nowhere.json"],
+    "bench": ["--impl", "nobody"],
     "matrix": ["nowhere.json"],
     "accuracy": ["--impl", "nobody"],
     "diff": ["numpy_impl", "torch_manual", "--stage", "neuron"],

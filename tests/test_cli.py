@@ -127,3 +127,39 @@ def check(folder, *arguments):
     (folder / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n", encoding="utf-8")
     command = [sys.executable, "-m", "side_by_side", "check", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["diff", "numpy_impl", "torch_manual", "--stage", "mlp", "--stage", "layer"], "given more than once"),
+        (["train", "--epochs", "1", "--epochs", "2"], "given more than once"),
+        (["train", "--every", "5"], "--every is for --lockstep"),
+        (["train", "--tolerance", "0.1"], "--tolerance is for --lockstep"),
+        (["train", "--overwrite"], "--overwrite needs --out"),
+        (["train", "--resume", "--out", "x", "--weights", "y"], "--weights does not"),
+        (["train", "--lockstep", "--impl", "numpy_impl"], "expected at least two, got numpy_impl alone"),
+        (["train", "--lr", "inf"], "--lr inf, expected a finite number"),
+        (["train", "--momentum", "inf"], "--momentum inf, expected a finite number"),
+        (["train", "--sizes", "64-999999999-10"], "expected at most 1,000,000,000"),
+        (["init", "--overwrite"], "--overwrite is for --out"),
+        (["ledger", "--impl", "relu_leak@numpy_impl"], "no bug 'relu_leak' in the zoo; did you mean relu_leaks"),
+    ],
+)
+def test_an_option_that_does_nothing_or_cannot_be_meant_is_refused(arguments, says):
+    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "200", "TERM": "dumb"})
+    assert result.exit_code == 2
+    assert says in result.stderr
+
+
+def test_one_alone_is_not_compared_with_anything():
+    result = CliRunner().invoke(app, ["train", "--data", "tripler", "--impl", "numpy_impl", "--epochs", "1"])
+    assert "loss curve in all" not in result.stdout
+    assert "compare" not in result.stdout
+
+
+def test_lockstep_says_where_a_bug_is_not_met_in_training():
+    command = ["train", "--lockstep", "--data", "tripler", "--epochs", "1", "--impl", "numpy_impl", "--impl"]
+    result = CliRunner().invoke(app, [*command, "neuron_forgets_its_bias@numpy_impl"])
+    assert result.exit_code == 0
+    assert "All equal to the last bit: if their code differs, training does not come to where it does." in result.stdout

@@ -89,3 +89,11 @@ def test_what_is_no_report_is_refused_in_one_line(tmp_path, content):
     assert result.exit_code == 2
     assert str(path) in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_who_was_not_asked_for_is_not_counted_as_not_run(tmp_path):
+    """A report of one package alone is red for four others."""
+    path = written(tmp_path, "a_net")
+    assert matrix(path).exit_code == 0
+    assert "numpy_impl" not in matrix(path).stdout
+    assert "numpy_impl: not run" in matrix(tmp_path).stderr

@@ -203,9 +203,9 @@ def predict(
 ) -> None:
     """Use a trained net on samples that it has not seen: a prediction a sample, in the order of the file."""
     single_thread()
+    from ..folders import refuse_to_replace
     from . import predict as using
     from .checkpoint import load_preparation, load_weights
-    from .folders import refuse_to_replace
     from .results import REFERENCE
 
     if overwrite and not out:
@@ -238,9 +238,9 @@ def init(
 ) -> None:
     """Send a batch through stacks of layers that start in different ways: exploding, vanishing, Xavier, Kaiming."""
     single_thread()
+    from ..folders import refuse_to_replace
     from . import init as stacks
     from . import plots
-    from .folders import refuse_to_replace
 
     choose("dtype", dtype, DTYPES)
     names, problems = chosen(impl), []
@@ -318,8 +318,8 @@ def check_out(
 
     Raises UserError when there is nothing to resume, or when a file would be replaced.
     """
+    from ..folders import fresh, refuse_to_replace
     from .checkpoint import MODEL, RESUME
-    from .folders import fresh, refuse_to_replace
     from .history import FILE
     from .lockstep import FILE as STEPS
     from .train import check_resume

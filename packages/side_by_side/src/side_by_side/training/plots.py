@@ -231,7 +231,8 @@ def confusion(run: Run, data: Data) -> Figure:
         axis.imshow(np.where(wrong > 0, wrong, np.nan), cmap="Reds", vmin=0, vmax=2 * max(2, wrong.max()))
         axis.set_xticks(np.arange(n + 1) - 0.5, minor=True)
         axis.set_yticks(np.arange(n + 1) - 0.5, minor=True)
-        axis.grid(visible=n <= MOST_LABELLED, which="minor", color="0.9", alpha=1, lw=1)
+        if n <= MOST_LABELLED:
+            axis.grid(visible=True, which="minor", color="0.9", alpha=1, lw=1)
         axis.tick_params(which="minor", length=0)
         if n <= MOST_LABELLED:
             for (i, j), count in np.ndenumerate(counts):

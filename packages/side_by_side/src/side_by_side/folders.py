@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
 
-from ..tables import UserError
+from .tables import UserError
 
 LATEST = "latest"
 
@@ -36,3 +36,20 @@ def refuse_to_replace(files: Iterable[Path], ways: str) -> None:
     """Raises UserError, with the ways to go on, when one of the files is there already."""
     if there := next((file for file in files if file.exists()), None):
         raise UserError(f"{there} is there already; {ways}")
+
+
+def set_aside(folder: Path, names: Iterable[str]) -> Path | None:
+    """Move the files of these names into a new folder below `earlier`, if there are any; where they are now.
+
+    Raises UserError when they cannot be moved.
+    """
+    files = [path for name in names if (path := folder / name).is_file()]
+    if not files:
+        return None
+    kept = fresh(folder / "earlier")
+    try:
+        for path in files:
+            os.replace(path, kept / path.name)
+    except OSError as error:
+        raise UserError(f"{folder}: what is there cannot be set aside: {error.strerror}") from error
+    return kept
