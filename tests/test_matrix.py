@@ -38,6 +38,14 @@ def test_a_failed_spec_exits_1_and_is_named(tmp_path):
     assert "a_net: 1 failed" in result.stderr
 
 
+def test_a_missing_name_exits_1_and_is_no_failure(tmp_path):
+    written(tmp_path, "a_net", backward="missing")
+    result = matrix(tmp_path, "--expect", "a_net")
+    assert result.exit_code == 1
+    assert "1 missing, 6 passed" in result.stdout
+    assert "a_net: 1 missing" in result.stderr
+
+
 def test_gaps_and_missing_hardware_are_shown_but_do_not_fail(tmp_path):
     written(tmp_path, "a_net", mlp="gap", layer="not run")
     result = matrix(tmp_path, "--expect", "a_net")
