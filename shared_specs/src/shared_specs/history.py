@@ -96,6 +96,24 @@ MODELS, OPTIMIZERS, SOME_BATCH = (st.integers(0, last) for last in (3, 1, 3))
 ALIKE = st.sampled_from([0, 1, 3])
 SLOTS = st.sampled_from([(0, 0), (0, 1), (0, 3), (1, 0), (1, 2), (2, 0), (2, 1), (3, 1)])
 VALUES = st.sampled_from([-1.0, 0.5, 2.0, 0.0])
+MOVES = st.one_of(
+    st.tuples(st.just(name), *arguments)
+    for name, *arguments in (
+        ("forward", MODELS, SOME_BATCH),
+        ("backward", MODELS),
+        ("there_and_back", MODELS, SOME_BATCH),
+        ("look", MODELS, SOME_BATCH, st.sampled_from(["predict", "layers"])),
+        ("measure", SOME_BATCH),
+        ("forget", MODELS),
+        ("forget_all", OPTIMIZERS),
+        ("set_grad", SLOTS, st.none() | VALUES),
+        ("step", OPTIMIZERS),
+        ("copy", ALIKE, ALIKE),
+        ("write", SLOTS, VALUES, st.booleans()),
+        ("fit", MODELS, st.lists(SOME_BATCH, min_size=1, max_size=2)),
+    )
+)
+"""What can be done, and with what: one draw a move, so that every history is a mixture."""
 
 
 class History(RuleBasedStateMachine):
@@ -129,9 +147,14 @@ class History(RuleBasedStateMachine):
         """A parameter of a model."""
         return list(self.twins[slot[0]].model.parameters())[slot[1]]
 
+    @rule(move=MOVES)
+    def move(self, move: Sequence[Any]) -> None:
+        """Anything."""
+        name, *arguments = move
+        getattr(self, name)(*arguments)
+
     # What can be done
 
-    @rule(m=MODELS, batch=SOME_BATCH)
     def forward(self, m: int, batch: int) -> None:
         """A loss."""
         twin = self.twins[m]
@@ -149,13 +172,11 @@ class History(RuleBasedStateMachine):
         if result is not None:
             self.kept.append((result, self.lab.read(result)))
 
-    @rule(m=MODELS, batch=SOME_BATCH)
     def there_and_back(self, m: int, batch: int) -> None:
         """A loss and gradients."""
         self.forward(m, batch)
         self.backward(m)
 
-    @rule(m=MODELS)
     def backward(self, m: int) -> None:
         """Gradients, if there is a loss to go back from."""
         twin = self.twins[m]
@@ -170,7 +191,6 @@ class History(RuleBasedStateMachine):
             twin.backward()
             self._compare(m, "grad")
 
-    @rule(m=MODELS, batch=SOME_BATCH, how=st.sampled_from(["predict", "layers"]))
     def look(self, m: int, batch: int, how: str) -> None:
         """An output, by predict or by the layers themselves."""
         expected = formulas.mlp(exact(BATCHES[batch][0]), self.twins[m].layers)
@@ -178,7 +198,6 @@ class History(RuleBasedStateMachine):
         self.lab.check(f"models[{m}].{how}(x)", got, expected, scale=magnitude(expected))
         self._keep(got)
 
-    @rule(batch=SOME_BATCH)
     def measure(self, batch: int) -> None:
         """A loss that a model was given, on something else."""
         output, target, classes = self.batches[batch]
@@ -187,7 +206,6 @@ class History(RuleBasedStateMachine):
         self.lab.check("the loss of models[1]", self.twins[1].loss(output, classes), of_classes)
         self.lab.check("the loss of models[2]", self.twins[2].loss(output, target), oracle.mse(*values))
 
-    @rule(m=MODELS)
     def forget(self, m: int) -> None:
         """A model's own zero_grad, which may leave zeros."""
         twin = self.twins[m]
@@ -199,7 +217,6 @@ class History(RuleBasedStateMachine):
         assert all(grad is None or not any(oracle.flat(self.lab.read(grad))) for grad in left)
         twin.grads = [None if grad is None else exact(self.lab.read(grad)) for grad in left]
 
-    @rule(o=OPTIMIZERS)
     def forget_all(self, o: int) -> None:
         """An optimizer's zero_grad."""
         for slot in self.steppers[o].slots:
@@ -208,7 +225,6 @@ class History(RuleBasedStateMachine):
         for m, i in self.steppers[o].slots:
             self.twins[m].grads[i] = None
 
-    @rule(slot=SLOTS, value=st.none() | VALUES)
     def set_grad(self, slot: Slot, value: float | None) -> None:
         """A gradient that nobody has computed, or none."""
         m, i = slot
@@ -216,7 +232,6 @@ class History(RuleBasedStateMachine):
         self.parameter(slot).grad = None if value is None else self.lab.array(filled_with(value, shape))
         self.twins[m].grads[i] = None if value is None else exact(filled_with(value, shape))
 
-    @rule(o=OPTIMIZERS)
     def step(self, o: int) -> None:
         """A step."""
         self.steppers[o].optimizer.step()
@@ -235,13 +250,11 @@ class History(RuleBasedStateMachine):
                 moved.add(m)
         return moved
 
-    @rule(m=ALIKE, other=ALIKE)
     def copy(self, m: int, other: int) -> None:
         """One model's state for another, which goes its own way from then on."""
         self.twins[m].model.load_state_dict(self.twins[other].model.state_dict())
         self.twins[m].data, self.twins[m].stale = list(self.twins[other].data), True
 
-    @rule(slot=SLOTS, value=VALUES, in_place=st.booleans())
     def write(self, slot: Slot, value: float, in_place: bool) -> None:
         """Numbers that a user sets: the first row in place, where arrays allow it, or all of them."""
         m, i = slot
@@ -257,7 +270,6 @@ class History(RuleBasedStateMachine):
             parameter.data = self.lab.array(data)
         self.twins[m].data[i], self.twins[m].stale = exact(data), True
 
-    @rule(m=MODELS, batches=st.lists(SOME_BATCH, min_size=1, max_size=2))
     def fit(self, m: int, batches: list[int]) -> None:
         """Training on some batches, with what is left of earlier steps."""
         o = m % 2

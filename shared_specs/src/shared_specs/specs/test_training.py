@@ -127,11 +127,12 @@ def test_softmax_sees_differences_of_logits_only(impl: Any, lab: Lab, shift: flo
         ([[1.0, 2.0, -3.0]], [2], 0.0),
         ([[-1.0, -2.0, -3.0], [-3.0, -2.0, -1.0], [-2.0, -1.0, -3.0]], [0, 2, 1], 1.0),
         ([[1.0, 2.0], [2.0, 1.0], [1.0, 2.0]], [0, 0, 0], 1 / 3),
+        pytest.param([[0.0, 1.0]] * 300, [1] * 300, 1.0, id="300 right"),
     ],
     ids=str,
 )
 def test_accuracy_is_the_fraction_right(impl: Any, lab: Lab, logits: Nested, classes: list[int], right: float) -> None:
-    """A count for a fraction, the smallest logit for the largest, or a number that is no Python float."""
+    """A count for a fraction, a count that is full at 255, the smallest logit, or a number that is no Python float."""
     got = impl.accuracy(lab.array(logits), lab.labels(classes))
     assert type(got) is float
     assert got == pytest.approx(right, rel=TOLERANCES[lab.dtype])
@@ -597,11 +598,12 @@ def test_solved_sets_the_answer(impl: Any, lab: Lab) -> None:
     lab.check("triple.predict(x)", model.predict(lab.array(TRIPLE.x)), TRIPLE.target)
 
 
-def test_solved_touches_no_other_parameter(impl: Any, lab: Lab) -> None:
-    """Every parameter becomes 3, whatever its name."""
+@pytest.mark.parametrize("name", ["fc2.weight", "fc10.weight", "fc1.weights", "my.fc1.weight", "fc1.bias.scale"])
+def test_solved_touches_no_other_parameter(impl: Any, lab: Lab, name: str) -> None:
+    """Every parameter becomes 3, whatever its name, or all whose names begin or end alike."""
     other = impl.Parameter(lab.array([[0.5, -1.0]]))
-    impl.Solved([*as_fc1(lab.build(TRIPLE)), ("fc2.weight", other)]).step()
-    lab.check("fc2.weight", other.data, [[0.5, -1]], likely={"every parameter becomes 3": [[3, 3]]})
+    impl.Solved([*as_fc1(lab.build(TRIPLE)), (name, other)]).step()
+    lab.check(name, other.data, [[0.5, -1]], likely={"every parameter becomes 3": [[3, 3]]})
 
 
 def test_solved_can_step_again(impl: Any, lab: Lab) -> None:
