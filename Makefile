@@ -11,7 +11,7 @@ BENCH = WITH=$(if $(PEERS)$(LIMITS),peers,all) $(TOX) run -qq -e bench -- \
 	$(addprefix --impl ,$(IMPL)) $(addprefix --stage ,$(STAGE)) $(addprefix --device ,$(DEVICE)) \
 	$(addprefix --size ,$(subst ;, ,$(subst $(EMPTY) ,,$(SIZE))))
 .DEFAULT_GOAL := help
-.PHONY: help test-all test-deep outsiders fuzz accuracy static zoo mutants bench bench-compare train diff dist resolve clean
+.PHONY: help test-all test-deep outsiders fuzz accuracy static zoo mutants bench bench-compare train diff site dist resolve clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-13s %s\n", $$1, $$2 }'
@@ -39,12 +39,14 @@ train: $(READY) ## all five train on real handwritten digits; ARGS="--epochs 5"
 	@$(TOX) run -qq -e train -- $(ARGS)
 diff: $(READY) ## two implementations side by side; A=torch_manual B=torch_autograd STAGE=backward
 	@$(TOX) run -qq -e diff -- $(or $(A),torch_manual) $(or $(B),torch_autograd) --stage $(or $(STAGE),backward) $(ARGS)
+site: $(READY) ## pages that show the code side by side, to be opened from disk: site/index.html
+	@$(TOX) run -qq -e site -- $(ARGS)
 dist: $(READY) ## wheel and sdist of every package in dist/, checked; the tool in an environment of its own
 	@$(TOX) run -e dist,alone
 resolve: $(READY) ## does constraints.txt fit every Python and platform? ARGS="--python 3.14 --platform x86_64-pc-windows-msvc"
 	@$(TOX) run -qq -e resolve -- $(ARGS)
 clean: ## remove what was set up
-	rm -rf .venv .tox dist results runs
+	rm -rf .venv .tox dist results runs site
 
 # CPython from 3.11 to 3.14, 64 bits, with the GIL: what is pinned has wheels for it; and able to make a .venv
 FITS = import sys, sysconfig, venv$(if $(UV),,, ensurepip); sys.exit(not ((3, 11) <= sys.version_info < (3, 15) and \

@@ -8,6 +8,14 @@ from pathlib import Path
 import pytest
 
 CONTRIBUTING = Path(__file__).parents[1] / "CONTRIBUTING.md"
+GAPS = """
+[not_yet.transpose]
+reason = "comes with the next stage"
+raises = "NotProvided"
+[never]
+test_shapes_that_do_not_fit_are_refused.reason = "NumPy broadcasts"
+test_mixed_dtypes_are_refused.reason = "NumPy promotes"
+"""
 
 
 @pytest.fixture
@@ -32,6 +40,11 @@ def test_the_tool_says_what_it_can_do(run):
 
 def test_the_specs_run(run):
     assert " passed" in run("pytest", "--pyargs", "shared_specs", "--impl", "my_net", "-k", "test_relu_keeps")
+
+
+def test_the_tool_checks_it(run, tmp_path):
+    (tmp_path / "gaps.toml").write_text(GAPS, encoding="utf-8")
+    assert " passed" in run("side_by_side", "check", "my_net", "--stage", "neuron", "--gaps", "gaps.toml")
 
 
 def test_the_bench_times_it(run):

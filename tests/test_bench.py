@@ -128,7 +128,9 @@ def test_a_process_that_crashes_in_the_pairs_is_noted_and_the_other_processes_co
         (["--full"], "--quick and --full exclude each other"),
         (["--out", "file/results"], "cannot write into file/results"),
         (["some.json"], "files are for --merge"),
-        (["--stage", "arrays"], "no workload that can be timed"),
+        (["--stage", "arrays"], "nothing is timed of stage arrays, expected one of neuron"),
+        (["--aa", "2"], "does nothing beside --aa"),
+        (["--threshold", "3"], "--threshold 3, expected a finite number beside --compare"),
     ],
 )
 def test_bad_arguments_get_one_clear_line_and_nothing_is_written(arguments, says, tmp_path, monkeypatch):

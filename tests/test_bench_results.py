@@ -491,3 +491,40 @@ def test_chromium_draws_the_pictures_and_sorts_and_filters_the_table(html, tmp_p
     assert times == sorted(times)
     assert found["sorted"] == [*found["sorted"][: len(times)], *[""] * (len(found["sorted"]) - len(times))]
     assert found["filtered"] == 2 * len(WIDTHS)
+
+
+def test_earlier_results_are_set_aside_and_not_replaced(tmp_path, monkeypatch):
+    """A run of one row erases the results of a night."""
+    monkeypatch.chdir(tmp_path)
+    write_all(tmp_path / "results", {"bench.json": Document([run_of()]).to_json()})
+    before = (tmp_path / "results" / "bench.json").read_text()
+    result = CliRunner().invoke(app, ["bench", "--merge", "results/bench.json"])
+    assert "the earlier ones are in results/earlier/1" in result.stdout
+    assert (tmp_path / "results" / "earlier" / "1" / "bench.json").read_text() == before
+
+
+def spoilt(value):
+    """The same JSON with one thing in it, each in turn, gone or of another kind."""
+    for key in value if isinstance(value, dict) else range(len(value[:2])) if isinstance(value, list) else ():
+        for other in (None, [], {}, "x", -1):
+            yield ({**value, key: other} if isinstance(value, dict) else [*value[:key], other, *value[key + 1 :]]), key
+        for part, inner in spoilt(value[key]):
+            yield ({**value, key: part} if isinstance(value, dict) else [*value[:key], part, *value[key + 1 :]]), inner
+
+
+def test_empty_and_broken_runs_are_merged_or_refused_in_one_line(tmp_path, monkeypatch):
+    """A file that was cut, or edited by hand, is answered with a traceback."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(page, "report", lambda document: "")  # seconds each
+    known = run_of()
+    known.entries = dict(list(known.entries.items())[:2])
+    whole = json.loads(Document([known]).to_json())
+    for i, (broken, key) in enumerate(list(spoilt(whole))[::9]):
+        (tmp_path / "broken.json").write_text(json.dumps(broken))
+        result = CliRunner().invoke(app, ["bench", "--merge", "broken.json", "--out", f"out{i}"])
+        assert result.exception is None or isinstance(result.exception, SystemExit), (key, result.exception)
+        assert result.exit_code in (0, 1, 2)
+    (tmp_path / "empty.json").write_text(Document([]).to_json())
+    result = CliRunner().invoke(app, ["bench", "--merge", "empty.json"])
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "empty.json holds no run" in result.stderr

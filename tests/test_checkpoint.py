@@ -371,7 +371,10 @@ def test_weights_of_another_net_are_refused_in_one_line(saved, data, name):
             ["--resume", "--out", "nowhere"],
             "nothing to resume in nowhere, expected nowhere/numpy_impl/resume.safetensors",
         ),
-        (["--resume", "--lockstep", "--out", "nowhere"], "--lockstep keeps no checkpoints"),
+        (
+            ["--resume", "--lockstep", "--out", "nowhere", "--impl", "pure_python"],
+            "--lockstep keeps no checkpoints",
+        ),
         (["--weights", "nowhere"], "nowhere: cannot be read: No such file or directory"),
     ],
 )

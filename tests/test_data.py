@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 
 from side_by_side.cli import app
 from side_by_side.tables import UserError
-from side_by_side.training import data, download, idx
+from side_by_side.training import data, download, idx, own, sheet
 from side_by_side.training.data import digits, from_arrays, load
+from side_by_side.training.preparation import names
 
 
 def idx_bytes(array, magic=None):
@@ -330,17 +331,24 @@ def with_cell(row, column, value):
 
 
 WRONG_CSV = {
-    "nan": (with_cell(5, 1, "nan"), "line 7, b: 'nan' is no finite number"),
-    "missing": (with_cell(5, 1, ""), "line 7, b: '' is no finite number"),
+    "infinite": (with_cell(5, 1, "inf"), "line 7, b: inf is no finite number"),
+    "huge": (with_cell(5, 1, "1e300"), "line 7, b: 1e300 is no finite number, or too large to compute with"),
+    "huge target": (with_cell(5, 3, "1e308"), "line 7, target: 1e308 is no finite number, or too large"),
     "word": (with_cell(5, 2, "x"), "line 7, c: 'x' is no finite number"),
-    "nan target": (with_cell(5, 3, "nan"), "line 7, target: 'nan' is no finite number"),
+    "word target": (with_cell(5, 3, "x"), "line 7, target: 'x' is no finite number"),
+    "nothing in a column": (csv_text([["", *x[1:], y] for x, y in zip(X, Y, strict=True)]), "every cell of a is empty"),
+    "no target": (csv_text([[*x, "?"] for x in X]), "every cell of target is empty"),
+    "words for a name": (csv_text([[f"n{i}", 1, 2, 3.5] for i in range(60)]), "a has 60 different words in 60 lines"),
+    "names for classes": (
+        csv_text([[1, 2, 3, f"n{i}"] for i in range(60)]),
+        "60 different words, too many for classes",
+    ),
+    "two of one name": (csv_text([[1, 2, 3, 0]] * 30, "a,b,a,target\n"), "two columns are called 'a'"),
     "ragged": (csv_text([[1, 2, 3, 0], [1, 2, 0]]), "line 3 has 3 columns, expected 4"),
     "empty": ("", "empty"),
     "header only": (csv_text([]), "no samples under the header"),
     "one column": ("1\n2\n", "one column"),
-    "few": (csv_text([[1, 2, 3, 0]] * 4), "4 samples, expected at least 20"),
-    "negative label": (with_cell(5, 3, -1), "label -1 at sample 5 is out of range"),
-    "large label": (with_cell(5, 3, 5000), "label 5000 at sample 5 is out of range"),
+    "few": (csv_text([[1, 2, 3, i % 2] for i in range(6)]), "6 samples, expected at least 20"),
     "one class": (csv_text([[*x, 0] for x in X]), "one class only"),
     "no text": (b"\xff\xfe\x00", "cannot be read as CSV"),
 }
@@ -363,7 +371,7 @@ WRONG_NPZ = {
     "counts": ({"x": X, "y": Y[:-1]}, "60 samples but 59 targets"),
     "words": ({"x": X, "y": np.array(["a"] * 60)}, "y holds <U1, expected numbers"),
     "rank": ({"x": X[:, 0], "y": Y}, "x has shape (60,), expected (samples, numbers a sample)"),
-    "label": ({"x": X, "y": Y - 1}, "label -1 at sample"),
+    "huge": ({"x": np.where(X > 2, 1e300, X), "y": Y}, "is 1e+300, expected at most 1e+100 numbers"),
     "no dimension": ({"x": X, "y": np.array(1)}, "y has shape (), expected (samples,)"),
     "no targets": ({"x": X, "y": np.zeros((60, 0))}, "y has shape (60, 0), expected (samples,)"),
     "half a test part": ({"x": X, "y": Y, "x_test": X}, "x_test alone, expected both x_test and y_test, or neither"),
@@ -381,6 +389,94 @@ def test_wrong_npz_files_get_one_clear_line_and_exit_2(tmp_path, fault):
     assert result.exit_code == 2
     assert says in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_whole_numbers_are_classes_only_where_that_is_plausible_and_the_choice_is_said(tmp_path):
+    """A price a thousand classes, or a class that is called 7 an output that nothing is."""
+    rng = np.random.default_rng(1)
+    prices, stars = rng.integers(1, 500, 60), rng.choice([1, 2, 7], 60)
+    for values, said in (
+        (prices, "Predicts target, a number. It has "),
+        (stars, "Predicts target, one of 3 classes: 1, 2, 7; --task numbers takes them for numbers."),
+    ):
+        (tmp_path / "my.csv").write_text(csv_text([[*x, y] for x, y in zip(X, values, strict=True)]))
+        result = cli("--data", tmp_path / "my.csv")
+        assert result.stdout.startswith(said)
+        assert result.exit_code == 0
+    found = load(str(tmp_path / "my.csv"))
+    assert (found.n_classes, found.preparation.classes) == (3, ("1", "2", "7"))
+    assert load(str(tmp_path / "my.csv"), task="numbers").n_classes is None
+    npz = from_arrays("mine", X, prices)
+    assert npz.n_classes is None
+    assert "--task classes" in npz.told[0]
+    assert from_arrays("mine", X, prices, task="classes").n_classes == len(set(prices))
+
+
+def test_words_among_the_features_are_an_input_each_and_what_is_missing_is_the_mean(tmp_path):
+    """A word is a number by its place in the alphabet, or a line is lost for a cell that is empty."""
+    rows = [["red", 1, 10], ["blue", 3, 20], ["", 5, 30], ["red", "NA", 40], ["red", 3, "?"]] * 10
+    (tmp_path / "my.csv").write_text(csv_text(rows, "colour,size,price\n"))
+    samples = own.read_csv(sheet.read(tmp_path / "my.csv"))
+    assert names(samples.columns) == ["colour blue", "colour red", "size"]
+    assert samples.x[:2].tolist() == [[0, 1, 1], [1, 0, 3]]
+    assert np.isnan(samples.x[2]).tolist() == [True, True, False]
+    assert len(samples.y) == 40
+    assert samples.told[1:] == [
+        "An input a word, 1 or 0: colour (2).",
+        "Missing cells count as the mean of their column: colour (10), size (10).",
+        "10 lines have no price and are left out, the first is line 6.",
+    ]
+    found = load(str(tmp_path / "my.csv"))
+    assert np.abs(found.x_train.mean(axis=0)).max() < 1e-12
+    assert np.isfinite(found.x_test).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter"),
+    [("a;b;c\n1,5;2;x\n", None), ("a\tb\tc\n1.5\t2\tx\n", None), ("a:b:c\n1.5:2:x\n", ":"), ("1.5|2|x\n", "|")],
+)
+def test_the_delimiter_is_recognized_or_given(tmp_path, text, delimiter):
+    """A file from a spreadsheet with semicolons, and commas in its numbers, is one column of nonsense."""
+    (tmp_path / "my.csv").write_text(text)
+    found = sheet.read(tmp_path / "my.csv", delimiter)
+    assert [row for _, row in found.rows] == [["1.5", "2", "x"]]
+
+
+def test_a_column_can_be_dropped(tmp_path):
+    (tmp_path / "my.csv").write_text(csv_text([[f"n{i}", *x, i] for i, x in enumerate(X)], "name,a,b,c,i\n"))
+    found = load(str(tmp_path / "my.csv"), drop=["name", "i"])
+    assert (found.n_in, found.preparation.target) == (2, "c")
+    for drop, target, says in ((["a"], "a", "a is the --target"), (["nome"], None, "no column 'nome'")):
+        with pytest.raises(UserError, match=says):
+            load(str(tmp_path / "my.csv"), drop=drop, target=target)
+
+
+def test_a_number_that_leaves_no_difference_between_the_others_is_told_with_its_line(tmp_path):
+    (tmp_path / "my.csv").write_text(with_cell(5, 1, 1e20))
+    assert load(str(tmp_path / "my.csv")).told[-1].startswith("Line 7, b: 1e+20 is so far from the others")
+
+
+def test_a_seed_of_any_size_splits():
+    seeds = [2**32 - 1, 2**32, 2**70]
+    assert len({from_arrays("mine", X, Y, seed=seed).fingerprint for seed in seeds}) == 3
+
+
+@pytest.mark.parametrize(
+    ("data", "option"),
+    [
+        ("digits", ["--task", "classes"]),
+        ("digits", ["--folder", "x"]),
+        ("my.npz", ["--target", "y"]),
+        ("my.npz", ["--drop", "y"]),
+        ("my.npz", ["--download"]),
+        ("mnist", ["--delimiter", ";"]),
+    ],
+)
+def test_an_option_that_does_nothing_for_such_data_is_refused(data, option):
+    result = cli("--data", data, *option)
+    assert result.exit_code == 2
+    assert f"{option[0]} is for " in result.stderr
+    assert f"not for {data}" in result.stderr
 
 
 def test_a_pickle_by_the_name_of_npz_is_never_loaded(tmp_path):

@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from shared_specs import STAGES
 from side_by_side.cli import app
-from side_by_side.reading.diff import align, definitions, stage_file, summary
+from side_by_side.reading.diff import align, definitions, stage_source, summary
 
 LEFT = '''"""Left."""
 
@@ -141,7 +142,7 @@ def test_no_framework_is_imported_to_read_its_source():
             "unknown stage 'nowhere', expected one of arrays, neuron",
         ),
         (["numpy_impl", "rich", "--stage", "mlp"], "rich has no mlp.py"),
-        (["numpy_impl", "math", "--stage", "mlp"], "math is not a package"),
+        (["numpy_impl", "math", "--stage", "mlp"], "cannot be read as Python"),
     ],
 )
 def test_unknown_names_get_one_line_with_the_known_ones(arguments, says):
@@ -151,7 +152,20 @@ def test_unknown_names_get_one_line_with_the_known_ones(arguments, says):
     assert result.stderr.count("\n") == 1
 
 
-def test_stage_file_is_the_one_that_would_be_imported():
+def test_the_file_of_a_stage_is_the_one_that_would_be_imported():
     import numpy_impl.backward
 
-    assert str(stage_file("numpy_impl", "backward")) == numpy_impl.backward.__file__
+    code = Path(numpy_impl.backward.__file__).read_text()
+    assert stage_source("numpy_impl", "backward") == ("numpy_impl/backward.py", code)
+
+
+def test_a_module_of_one_file_stands_beside_a_package_with_its_definitions_of_the_stage(tmp_path, monkeypatch):
+    (tmp_path / "one_file.py").write_text("def mse(output, target):\n    return 1\n\n\ndef relu(x):\n    return x\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert stage_source("one_file", "mlp") == ("one_file.py, mlp", "def mse(output, target):\n    return 1")
+    result = diff("one_file", "numpy_impl", "--stage", "mlp")
+    assert result.exit_code == 0
+    assert "def mse" in result.stdout
+    result = diff("one_file", "numpy_impl", "--stage", "training")
+    assert result.exit_code == 2
+    assert "one_file has no training.py, and one_file.py defines none of cross_entropy, " in result.stderr

@@ -10,7 +10,6 @@ from shared_specs import oracle, registry
 from side_by_side.cli import app
 from side_by_side.reading import ledger as book
 from side_by_side.reading.ledger import exact_pass, fault, ledger, problem, problems
-from side_by_side.tables import UserError
 
 NAMES = registry.implementations()
 
@@ -138,7 +137,7 @@ def test_the_command_marks_the_first_that_diverges_and_exits_1():
     [
         (["--sizes", "2-3"], "expected three sizes, got 2"),
         (["--impl", "pure_python", "--dtype", "float32"], "pure_python computes in float64 only"),
-        (["--impl", "no_bug@numpy_impl"], "no bug 'no_bug' in the zoo"),
+        (["--impl", "no_bug@numpy_impl"], "no bug 'no_bug' in the zoo; "),
         (["--impl", "relu_leaks@nobody"], "unknown implementation 'nobody'"),
     ],
 )
@@ -148,7 +147,42 @@ def test_bad_arguments_get_one_clear_line(arguments, says):
     assert says in result.stderr
 
 
-def test_a_package_that_lacks_a_name_is_told_so(my_net):
-    del my_net.mse_grad
-    with pytest.raises(UserError, match="my_wrong_net does not provide mse_grad"):
-        ledger({"mine": my_net}, problem())
+def test_what_a_module_lacks_is_told_and_the_rest_is_shown(my_net):
+    """One function is missing, and not one number of the others is seen."""
+    del my_net.mse_grad, my_net.Model
+    found = ledger({"numpy_impl": registry.load("numpy_impl"), "mine": my_net}, problem())
+    mine = found.columns["mine"]
+    assert mine.lacks == ["mse_grad", "Model"]
+    assert isinstance(mine.values["output.g"], book.Missing)
+    assert mine.values["w2.g"] == found.columns["numpy_impl"].values["w2.g"]
+    assert mine.wrong == "l1.g"
+    assert problems(found)[1] == "mine: does not provide mse_grad, Model"
+
+
+def test_a_dtype_that_one_lacks_leaves_the_others_their_columns():
+    result = cli("--dtype", "float32")
+    assert result.exit_code == 0
+    assert "pure_python computes in float64 only." in result.stdout
+    assert "torch_manual" in result.stdout
+    assert cli("--dtype", "float32", "--impl", "pure_python", "--impl", "numpy_impl").exit_code == 1
+
+
+def test_the_chain_rule_on_fractions_is_what_the_oracle_finds_without_a_formula():
+    given = problem((3, 4, 2), batch=2, seed=1)
+    exact, p = exact_pass(given), {name: oracle.exact(values) for name, values in given.givens().items()}
+    assert exact["output.g"] == oracle.mse_grad(exact["output"], p["target"])
+    assert exact["l1.g"] == oracle.relu_grad(exact["l2.g"], exact["l1"])
+    _, ((w1, b1), (w2, b2)) = oracle.loss_and_grads([(p["w1"], p["b1"]), (p["w2"], p["b2"])], p["x"], p["target"])
+    assert [exact[f"{name}.g"] for name in ("w1", "b1", "w2", "b2")] == [w1, b1, w2, b2]
+    assert exact["x.g"] == oracle.linear_grad(exact["l1.g"], p["x"], p["w1"])[0]
+
+
+def test_a_larger_net_has_a_row_a_tensor_and_elements_on_request():
+    small = ["--sizes", "8-6-3", "--batch", "4", "--impl", "numpy_impl"]
+    wrong = ["--impl", "relu_grad_is_1_at_the_kink@numpy_impl", "--seed", "3"]
+    summary, each = cli(*small, *wrong), cli(*small, *wrong, "--elements")
+    rows = [line.split() for line in summary.stdout.splitlines()]
+    assert ["x", "4×8", "0", "0"] in rows
+    assert "x[3][7]" not in summary.stdout
+    assert "x[3][7]" in each.stdout
+    assert summary.exit_code == each.exit_code

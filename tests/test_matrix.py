@@ -38,6 +38,14 @@ def test_a_failed_spec_exits_1_and_is_named(tmp_path):
     assert "a_net: 1 failed" in result.stderr
 
 
+def test_a_missing_name_exits_1_and_is_no_failure(tmp_path):
+    written(tmp_path, "a_net", backward="missing")
+    result = matrix(tmp_path, "--expect", "a_net")
+    assert result.exit_code == 1
+    assert "1 missing, 6 passed" in result.stdout
+    assert "a_net: 1 missing" in result.stderr
+
+
 def test_gaps_and_missing_hardware_are_shown_but_do_not_fail(tmp_path):
     written(tmp_path, "a_net", mlp="gap", layer="not run")
     result = matrix(tmp_path, "--expect", "a_net")
@@ -89,3 +97,11 @@ def test_what_is_no_report_is_refused_in_one_line(tmp_path, content):
     assert result.exit_code == 2
     assert str(path) in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_who_was_not_asked_for_is_not_counted_as_not_run(tmp_path):
+    """A report of one package alone is red for four others."""
+    path = written(tmp_path, "a_net")
+    assert matrix(path).exit_code == 0
+    assert "numpy_impl" not in matrix(path).stdout
+    assert "numpy_impl: not run" in matrix(tmp_path).stderr

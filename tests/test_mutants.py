@@ -107,10 +107,7 @@ def test_who_survives_is_what_no_spec_asks_for(small_net, tmp_path):
     made = mutants.mutants(small_net, ["neuron"])
     alive = survivors(made, SPECS, tmp_path)
     not_called = {"dot", "paired", "countdown"}
-    assert {mutant.change.after for mutant in alive if mutant.name not in not_called} == {
-        "raise ValueError(None)",
-        "return x if x >= 0 else 0.0",
-    }
+    assert [m.change.after for m in alive if m.name not in not_called] == ["return x if x >= 0 else 0.0"]
     assert [m for m in made if m.name in not_called] == [m for m in alive if m.name in not_called]
 
 

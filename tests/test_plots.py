@@ -15,6 +15,7 @@ from side_by_side.cli import app
 from side_by_side.tables import UserError
 from side_by_side.training import init, plots
 from side_by_side.training.data import digits, load
+from side_by_side.training.preparation import Preparation
 from side_by_side.training.train import Run, train
 from side_by_side.training.trainee import Settings
 
@@ -43,7 +44,7 @@ def runs(data):
 
 def test_all_pictures_are_written_as_png_and_svg(runs, data, tmp_path):
     files = plots.save_all(runs[:1], data, tmp_path)
-    names = ("losses", "gradient-norms", "numpy_impl/first-weights", "numpy_impl/confusion")
+    names = ("losses", "gradient-norms", "validation", "numpy_impl/first-weights", "numpy_impl/confusion")
     expected = {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
     assert {str(file.relative_to(tmp_path)) for file in files} == expected
     for file in files:
@@ -112,7 +113,33 @@ def test_a_regression_and_a_diverged_run_draw_what_they_have(tmp_path):
     wild = train("wild", numpy_impl, data, Settings((1, 1), epochs=2, lr=1e40))
     assert wild.failed
     names = {file.name for file in plots.save_all([wild, fine, Run("out", problem="not run")], data, tmp_path)}
-    assert names == {"losses.png", "losses.svg", "gradient-norms.png", "gradient-norms.svg"}
+    expected = ("losses", "gradient-norms", "validation", "predicted")
+    assert names == {f"{name}.{kind}" for name in expected for kind in ("png", "svg")}
+
+
+def test_pictures_have_a_bounded_size_whatever_the_data(data, runs):
+    """A thousand classes make a picture that no memory holds."""
+    n = 477
+    many = replace(data, n_classes=n, y_test=np.arange(180) % n, preparation=Preparation())
+    run = replace(runs[0], outputs=np.eye(n)[np.arange(180)])
+    assert max(plots.confusion(run, many).get_size_inches()) <= plots.LARGEST
+    names = {f"{2 * i}.{kind}": 1.0 for i in range(100) for kind in ("weight", "bias")}
+    deep = replace(runs[0], epochs=[replace(epoch, grad_norms=names) for epoch in runs[0].epochs])
+    assert max(plots.gradient_norms([deep]).get_size_inches()) <= plots.LARGEST
+
+
+def test_confusion_says_what_the_classes_are_called(data, runs):
+    named = replace(data, preparation=replace(data.preparation, classes=tuple("abcdefghij")))
+    axis = plots.confusion(runs[0], named).axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == list("abcdefghij")
+
+
+def test_predicted_stands_against_true_in_the_unit_of_the_target():
+    data = load("diabetes")
+    run = train("numpy_impl", numpy_impl, data, Settings((10, 4, 1), epochs=2, lr=0.005))
+    true = plots.predicted(run, data).axes[0].get_lines()[1].get_xdata()
+    assert true == pytest.approx(data.preparation.numbers(data.y_test).ravel())
+    assert 20 < true.min() < true.max() < 400
 
 
 def test_a_folder_that_cannot_be_written_is_told(runs, data, tmp_path):

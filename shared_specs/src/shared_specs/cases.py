@@ -71,10 +71,15 @@ class Net:
         return [len(self.x[0]), *(len(b) for _, b in self.params)]
 
 
+def layers_of(sizes: Sequence[int], rng: random.Random) -> list[tuple[Nested, Nested]]:
+    """[(w, b), …] of these sizes."""
+    return [(dyadic(rng, n_in, n_out), dyadic(rng, n_out)) for n_in, n_out in pairwise(sizes)]
+
+
 def _net(sizes: Shape, batch: int, seed: int) -> Net:
     rng = random.Random(seed)
     x, target = dyadic(rng, 5, sizes[0]), dyadic(rng, 5, sizes[-1])
-    params = [(dyadic(rng, n_in, n_out), dyadic(rng, n_out)) for n_in, n_out in pairwise(sizes)]
+    params = layers_of(sizes, rng)
     return Net(f"{'-'.join(map(str, sizes))} batch {batch}", params, x[:batch], target[:batch])
 
 

@@ -52,6 +52,24 @@ class Findings:
     n_refused: int = 0
     violations: list[tuple[str, str]] = field(default_factory=list)
     """(line, complaint) of each call that broke the contract."""
+    lacks: set[str] = field(default_factory=set)
+    """Names that the implementation does not provide; calls of them are not made."""
+
+
+class Lacking(AttributeError):
+    """The implementation does not provide that name."""
+
+
+class Provided:
+    """An implementation that says so where it lacks a name."""
+
+    def __init__(self, impl: Any) -> None:
+        self._impl = impl
+
+    def __getattr__(self, name: str) -> Any:
+        if not hasattr(self._impl, name):
+            raise Lacking(name)
+        return getattr(self._impl, name)
 
 
 class TookTooLong(BaseException):
@@ -61,14 +79,23 @@ class TookTooLong(BaseException):
 # ------------------------------------------------------------------------------------------------- running
 
 
-def run(impl: Any, n_calls: int, seed: int, on_call: Callable[[int], None] = lambda _: None) -> Findings:
-    """Make so many calls. Where the implementation has several dtypes, they take turns."""
-    findings = Findings()
-    labs = [Lab(impl, dtype, "cpu") for dtype in impl.DTYPES]
+def run(
+    impl: Any,
+    n_calls: int,
+    seed: int,
+    on_call: Callable[[int], None] = lambda _: None,
+    findings: Findings | None = None,
+) -> Findings:
+    """Make so many calls, and note what becomes of them. Where there are several dtypes, they take turns."""
+    findings = Findings() if findings is None else findings
+    labs = [Lab(Provided(impl), dtype, "cpu") for dtype in impl.DTYPES]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for i in range(n_calls):
-            judge(call(labs[i % len(labs)], random.Random(f"{seed} {i}")), findings)
+            try:
+                judge(call(labs[i % len(labs)], random.Random(f"{seed} {i}")), findings)
+            except Lacking as error:
+                findings.lacks.add(str(error))
             on_call(i + 1)
     return findings
 
@@ -80,11 +107,12 @@ def call(lab: Lab, rng: random.Random) -> Call:
 
 def judge(call: Call, findings: Findings) -> None:
     """Make the call, and note what is wrong with what came of it."""
-    findings.n_calls += 1
     complaint = ""
     try:
         with time_limit(SECONDS):
             got = call.compute()
+    except Lacking:
+        raise
     except REFUSALS as error:
         findings.n_refused += 1
         complaint = f"refused, although it is right: {error!r}" if call.fits else ""
@@ -94,6 +122,7 @@ def judge(call: Call, findings: Findings) -> None:
         complaint = f"raised {error!r}, expected a result or one of {', '.join(kind.__name__ for kind in REFUSALS)}"
     else:
         complaint = _checked(call, got) if call.fits else f"got {got!r}, expected that it is refused"
+    findings.n_calls += 1
     if complaint:
         findings.violations.append((call.line, complaint))
 
@@ -103,6 +132,8 @@ def _checked(call: Call, got: Any) -> str:
         call.check(got)
     except AssertionError as error:
         return str(error)
+    except Lacking:
+        raise
     except Exception as error:
         return f"got {got!r}, which cannot be read: {error!r}"
     return ""
@@ -388,21 +419,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Fuzz the implementations named, or all that are registered; 1 if one breaks the contract."""
     parser = argparse.ArgumentParser(prog="python -m shared_specs.fuzz", description=str(__doc__).partition("\n")[0])
     parser.add_argument("--impl", action="append", metavar="NAME", help="repeat for more; default: all registered")
-    parser.add_argument("--calls", type=int, default=10_000, help="how many for each; default: 10000")
+    parser.add_argument("--calls", type=_natural, default=10_000, help="how many for each; default: 10000")
     parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same calls")
     options = parser.parse_args(arguments)
-    broken = False
-    for name in options.impl or registry.implementations():
-        begun = time.monotonic()
-        findings = run(registry.load(name), options.calls, options.seed, _bar(name, options.calls))
-        broken |= bool(findings.violations)
-        for line, complaint in findings.violations:
-            print(f"{name}: {line}\n    {complaint}")
-        print(
-            f"{name}: {findings.n_calls} calls, {findings.n_refused} of them refused, "
-            f"{len(findings.violations)} broke the contract, {time.monotonic() - begun:.1f} s"
-        )
-    return int(broken)
+    codes = [_fuzz(name, options.calls, options.seed) for name in options.impl or registry.implementations()]
+    return max(codes, default=1)
+
+
+def _natural(text: str) -> int:
+    if not text.isdecimal() or not int(text[:9]):
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a whole number from 1")
+    return int(text[:9])
+
+
+def _fuzz(name: str, n_calls: int, seed: int) -> int:
+    """Fuzz one and say what came of it; the exit code, 1 where it breaks the contract, 2 where it cannot be tried."""
+    begun, findings, interrupted = time.monotonic(), Findings(), False
+    try:
+        impl = registry.load(name)
+        if lacks := [needed for needed in ("DTYPES", "asarray", "tolist") if not hasattr(impl, needed)]:
+            raise registry.UnknownImplementation(f"does not provide {', '.join(lacks)}")
+    except Exception as error:  # whatever a module may do when it is imported
+        print(f"{name} cannot be tried: {type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+    try:
+        run(impl, n_calls, seed, _bar(name, n_calls), findings)
+    except KeyboardInterrupt:
+        interrupted = True
+    for line, complaint in findings.violations:
+        print(f"{name}: {line}\n    {complaint}")
+    print(
+        f"{name}: {findings.n_calls} calls, {findings.n_refused} of them refused, "
+        f"{len(findings.violations)} broke the contract, {time.monotonic() - begun:.1f} s"
+    )
+    if findings.lacks:
+        print(f"{name}: not tried, because it does not provide them: {', '.join(sorted(findings.lacks))}")
+    if interrupted:
+        sys.exit(130)
+    return int(bool(findings.violations or findings.lacks))
 
 
 def _bar(name: str, total: int) -> Callable[[int], None]:

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from fractions import Fraction
@@ -131,6 +132,32 @@ class Lab:
 def is_many(arrays: Any) -> bool:
     """Whether these are several arrays, a tuple or a list of tuples such as [(w, b), …]; a plain list is one."""
     return isinstance(arrays, tuple) or (isinstance(arrays, list) and bool(arrays) and isinstance(arrays[0], tuple))
+
+
+def overwrite(results: Any) -> None:
+    """Write into results, wherever they are of a kind that can be written to."""
+    if not isinstance(results, list | tuple):
+        with suppress(TypeError, ValueError):
+            results[...] = 9.0
+        return
+    for i, part in enumerate(results):
+        if isinstance(results, list) and isinstance(part, float | int):
+            results[i] = 9.0
+        else:
+            overwrite(part)
+
+
+def rewrite(array: Any, numbers: Nested) -> bool:
+    """Write other numbers into an array; whether it can be written to."""
+    with suppress(TypeError):
+        for i, row in enumerate(numbers):
+            if isinstance(row, list):
+                if not rewrite(array[i], row):
+                    return False
+            else:
+                array[i] = row
+        return True
+    return False
 
 
 def held(values: Nested, dtype: str) -> Nested:

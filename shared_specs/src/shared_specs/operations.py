@@ -4,15 +4,16 @@
 size, `...` for a shape of any rank, "or" between alternatives. After a bar comes what is loaded before the call.
 """
 
+import itertools
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
-from math import nan, prod
+from math import prod
 from typing import Any, TypeAlias
 
-from shared_specs import oracle
+from shared_specs import formulas, oracle
 from shared_specs.cases import Shape, dyadic, filled
 from shared_specs.compare import mentions
 from shared_specs.contract import stage_of
@@ -42,7 +43,7 @@ class Operation:
     like: str = ""
     """The oracle's name for it, where it has another."""
     by: Callable[..., Any] | None = None
-    """How it is computed with a lab, where it is no function of that name."""
+    """How a lab makes it from what is loaded, where it is no function of that name."""
     loss: bool = False
     """Whether an empty batch is refused."""
     labels: bool = False
@@ -84,16 +85,28 @@ class Operation:
         """Whether it is a function of the contract by that name."""
         return stage_of(self.name) == self.stage != "module" and self.name not in ("MATMULS", "SGD", "CrossEntropyLoss")
 
-    def ways(self, lab: Lab) -> dict[str, Callable[..., Any]]:
-        """What it is called → how an implementation computes it: one way, or a way each rung of matmul."""
+    def made(self, lab: Lab) -> dict[str, Callable[..., Callable[..., Any]]]:
+        """What it is called → how it is made from what is loaded: one way, or a way each rung of matmul."""
         if self.name == "MATMULS":
-            return {f"MATMULS[{name!r}]": rung for name, rung in lab.impl.MATMULS.items()}
-        return {self.name: partial(self.by, lab) if self.by else _on_arrays(getattr(lab.impl, self.name), self.name)}
+            return {f"MATMULS[{name!r}]": partial(_same, rung) for name, rung in lab.impl.MATMULS.items()}
+        if self.by:
+            return {self.name: partial(self.by, lab)}
+        return {self.name: partial(_same, _on_arrays(getattr(lab.impl, self.name), self.name))}
+
+    def ways(self, lab: Lab) -> dict[str, Callable[..., Any]]:
+        """What it is called → how an implementation computes it from all arguments, made anew for each call."""
+        n = self.n_given
+        return {call: lambda *a, make=make: make(*a[n:])(*a[:n]) for call, make in self.made(lab).items()}
 
     def answer(self, *arguments: Nested) -> Any:
         """The exact result."""
         name = self.like or self.name
         return _on_arrays(getattr(oracle, name), name)(*arguments)
+
+    def by_formula(self, *arguments: Nested) -> list[Any]:
+        """The results that the formulas permit, by the arithmetic of the arguments."""
+        name = self.like or self.name
+        return [_on_arrays(formula, name)(*arguments) for formula in formulas.permitted(name)]
 
 
 def _fit(pattern: Sequence[Pattern], shapes: Sequence[Shape]) -> bool:
@@ -145,35 +158,53 @@ def _on_arrays(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     return partial(PACKED[name], function) if name in PACKED else function
 
 
-def _linear(lab: Lab, x: Any, w: Any, b: Any) -> Any:
-    n_in, n_out = lab.impl.shape(w)
-    return lab.load(lab.impl.Linear(n_in, n_out, **lab.where), {"": (w, b)})(x)
+def _same(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function
 
 
-def _sequential(lab: Lab, x: Any, *layers: Any) -> Any:
+def _linear(lab: Lab, w: Any, b: Any) -> Any:
+    return lab.load(lab.impl.Linear(*lab.impl.shape(w), **lab.where), {"": (w, b)})
+
+
+def _sequential(lab: Lab, *layers: Any) -> Any:
     first, last = (lab.impl.Linear(*lab.impl.shape(w), **lab.where) for w in layers[::2])
     net = lab.impl.Sequential(first, lab.impl.ReLU(), last)
-    return lab.load(net, {"0.": layers[:2], "2.": layers[2:]})(x)
+    return lab.load(net, {"0.": layers[:2], "2.": layers[2:]})
 
 
-def _model(lab: Lab, x: Any, target: Any, *layers: Any, loss: str = "MSELoss") -> Any:
+def _model(lab: Lab, *layers: Any, loss: str = "MSELoss") -> Callable[..., Any]:
     model = lab.model(_pairs(layers), getattr(lab.impl, loss)())
-    value = model(x, target)
-    model.backward()
-    return value, lab.gradients(model)
+
+    def there_and_back(x: Any, target: Any) -> Any:
+        for parameter in model.parameters():
+            parameter.grad = None
+        value = model(x, target)
+        model.backward()
+        return value, lab.gradients(model)
+
+    return there_and_back
 
 
-def _sgd(lab: Lab, start: Any, *grads: Any) -> Any:
+def _sgd(lab: Lab, start: Any, *grads: Any) -> Callable[[], Any]:
     parameter = lab.impl.Parameter(lab.array(lab.impl.tolist(start)))
     optimizer = lab.impl.SGD([parameter], *RATES)
-    for grad in grads:
-        parameter.grad = grad
-        optimizer.step()
-    return parameter.data
+
+    def steps() -> Any:
+        for grad in grads:
+            parameter.grad = grad
+            optimizer.step()
+        return parameter.data
+
+    return steps
 
 
-def _batches(lab: Lab, x: Any, target: Any) -> Any:
-    return [tuple(batch) for batch in lab.impl.Batches(x, target, 2, 3)]
+def _batches(lab: Lab, *data: Any) -> Callable[[], Any]:
+    batches = lab.impl.Batches(*data, 2, 3)
+    return lambda: list(batches)
+
+
+def _accuracy(lab: Lab) -> Callable[..., Any]:
+    return lambda *arrays: lab.array(lab.impl.accuracy(*arrays))
 
 
 OPERATIONS = (
@@ -199,9 +230,9 @@ OPERATIONS = (
         loss=True,
     ),
     Operation("module", "Linear", f"(batch, n_in) | {AFFINE}", "linear", _linear),
-    Operation("module", "ReLU", "...", "relu", lambda lab, x: lab.impl.ReLU()(x)),
+    Operation("module", "ReLU", "...", "relu", lambda lab: lab.impl.ReLU()),
     Operation("module", "Sequential", f"(batch, k) | {NET}", "mlp", _sequential),
-    Operation("module", "MSELoss", LOSS, "mse", lambda lab, *arrays: lab.impl.MSELoss()(*arrays), loss=True),
+    Operation("module", "MSELoss", LOSS, "mse", lambda lab: lab.impl.MSELoss(), loss=True),
     Operation(
         "module",
         "Model",
@@ -211,7 +242,7 @@ OPERATIONS = (
         loss=True,
     ),
     Operation(
-        "module", "predict", f"(batch, k) | {NET}", "mlp", lambda lab, x, *layers: lab.model(_pairs(layers)).predict(x)
+        "module", "predict", f"(batch, k) | {NET}", "mlp", lambda lab, *layers: lab.model(_pairs(layers)).predict
     ),
     Operation("training", "cross_entropy", CLASSES, loss=True, labels=True, rational=False),
     Operation("training", "cross_entropy_grad", CLASSES, loss=True, labels=True, rational=False),
@@ -220,7 +251,7 @@ OPERATIONS = (
         "CrossEntropyLoss",
         CLASSES,
         "cross_entropy",
-        lambda lab, *arrays: lab.impl.CrossEntropyLoss()(*arrays),
+        lambda lab: lab.impl.CrossEntropyLoss(),
         loss=True,
         labels=True,
         rational=False,
@@ -239,14 +270,12 @@ OPERATIONS = (
         "training",
         "accuracy",
         CLASSES,
-        by=lambda lab, *arrays: lab.array(lab.impl.accuracy(*arrays)),
+        by=_accuracy,
         labels=True,
         rational=False,
     ),
     Operation("training", "SGD", "| (n, m), (n, m), (n, m)", "sgd_step", _sgd, rational=False),
-    Operation(
-        "training", "Batches", "| (batch, n), (batch)", "batches", lambda lab, *a: list(lab.impl.Batches(*a, 2, 3))
-    ),
+    Operation("training", "Batches", "| (batch, n), (batch)", "batches", _batches),
 )
 
 
@@ -298,9 +327,11 @@ class Example:
     def __str__(self) -> str:
         return f"{self.operation}{self.shapes}".replace(",)", ")")
 
-    def numbers(self, array: Callable[[random.Random, Shape], Nested] | None = None) -> tuple[Nested, ...]:
-        """Nested lists for its arguments, the same ones each time; labels are whole numbers."""
-        rng = random.Random(str(self))
+    def numbers(
+        self, array: Callable[[random.Random, Shape], Nested] | None = None, other: str = ""
+    ) -> tuple[Nested, ...]:
+        """Nested lists for its arguments, the same ones each time, or other ones; labels are whole numbers."""
+        rng = random.Random(f"{self}{other}")
         return tuple(
             _labels(rng, shape, self.n_classes) if self.operation.labels and i == 1 else (array or rough)(rng, shape)
             for i, shape in enumerate(self.shapes)
@@ -326,16 +357,21 @@ class Example:
         """Arrays of these shapes that hold 0.5 everywhere, and labels 0."""
         return [lab.array(filled(0.5 if i in self.floats else 0, shape)) for i, shape in enumerate(self.shapes)]
 
-    def with_nan(self) -> Iterator[tuple[str, list[Nested]]]:
-        """Its numbers with one after the other a nan, and where that is."""
+    def with_each(self, odd: float, others: Callable[[random.Random, Shape], Nested]) -> Iterator[tuple[str, Any]]:
+        """Its numbers with one after the other replaced by the odd one, and where that is."""
+        numbers = self.numbers(others)
         for i in self.floats:
             for place in range(prod(self.shapes[i])):
-                numbers = list(self.numbers())
-                count = iter(range(prod(self.shapes[i])))
-                numbers[i] = elementwise(
-                    lambda z, count=count, place=place: nan if next(count) == place else z, numbers[i]
-                )
-                yield f"element {place} of argument {i}", numbers
+                count = itertools.count(-place)
+                replaced = elementwise(lambda z, count=count: z if next(count) else odd, numbers[i])
+                yield f"element {place} of argument {i}", (*numbers[:i], replaced, *numbers[i + 1 :])
+
+    def large(self, size: int) -> Iterator["Example"]:
+        """The same with one axis after the other of that size, and two or one of all the rest."""
+        for name in sorted({name for names in self.pattern for name in names if names != ANY_SHAPE} - {"1"}):
+            yield self.like(dict.fromkeys(SIZES, 2) | {"1": 1, name: size}, ())
+        if ANY_SHAPE in self.pattern:
+            yield from (self.like({}, shape) for shape in ((size,), (2, size), (size, 2)))
 
     def misfits(self) -> Iterator[tuple[Shape, ...]]:
         """Shapes near these that do not fit: an axis too few or too many, a size of 1 or one too large."""
@@ -370,7 +406,24 @@ def rough(rng: random.Random, shape: Shape) -> Nested:
 
 
 def _labels(rng: random.Random, shape: Shape, n_classes: int) -> Nested:
-    return elementwise(lambda _: rng.randrange(n_classes), dyadic(rng, *shape))
+    """The last class, which a short dtype cannot hold, and others."""
+    return [n_classes - 1, *(rng.randrange(n_classes) for _ in range(shape[0] - 1))]
+
+
+@cache
+def exact_numbers(example: Example, other: str = "") -> tuple[Nested, ...]:
+    """An example's numbers, of which every float dtype holds each to the last bit."""
+    return example.numbers(eighths, other)
+
+
+def eighths(rng: random.Random, shape: Shape) -> Nested:
+    """Numbers that every float dtype can hold."""
+    return dyadic(rng, *shape)
+
+
+def zeros(_: random.Random, shape: Shape) -> Nested:
+    """Nothing else, so that whatever is odd meets a 0."""
+    return filled(0.0, shape)
 
 
 @cache

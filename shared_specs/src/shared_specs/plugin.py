@@ -18,7 +18,7 @@ import pytest
 from shared_specs import STAGES, __version__, fixtures, gaps, registry, report
 from shared_specs.gaps import Gap
 from shared_specs.report import COURTESY, ImplementationReport, Report, SpecResult
-from shared_specs.trial import Implementation, Trial
+from shared_specs.trial import Implementation, NotProvided, Trial
 
 NAME = "shared_specs_run"
 SPECS = Path(__file__).resolve().parent / "specs"
@@ -201,10 +201,10 @@ class SpecRun:
     def pytest_report_teststatus(
         self, report: pytest.TestReport
     ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
-        """Count gaps, and what was not run, apart from passed and failed."""
+        """Count gaps, what is missing, and what was not run, apart from passed and failed."""
         found = getattr(report, "shared_specs", None)
         outcome = found and found["spec"]["outcome"]
-        if outcome in ("gap", "not run"):
+        if outcome in ("missing", "gap", "not run"):
             return outcome, outcome[0], (outcome.upper(), {"yellow": True})
         return None
 
@@ -283,7 +283,7 @@ def _judge(phase: pytest.TestReport, error: BaseException | None, declared: list
     if phase.skipped:
         return "not run"
     if not declared:
-        return phase.outcome
+        return "missing" if isinstance(error, NotProvided) else phase.outcome
     met = next((gap for gap in declared if error is not None and gap.expects(error)), None)
     if met:
         phase.outcome = "skipped"

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from shared_specs import STAGES, __version__
+from shared_specs.contract import METADATA, STAGE_NAMES
 
-OUTCOMES = ("failed", "passed", "gap", "not run")
-"""What can become of a spec: a gap is declared by the implementation, "not run" needs what this machine has not."""
-
+OUTCOMES = ("failed", "missing", "passed", "gap", "not run")
+"""What can become of a spec: "missing" waits for a name that the implementation does not have, a gap is declared by the
+implementation, "not run" needs what this machine has not."""
 
 COURTESY = "courtesy"
 """The row, after those of the stages, of specs that ask for manners: which words a refusal has."""
@@ -83,14 +84,23 @@ def rows(runs: Iterable[ImplementationReport]) -> list[str]:
 
 
 def notes(runs: Sequence[ImplementationReport]) -> list[str]:
-    """What was not tested, each reason once: "my_net, not run: no CUDA (12 specs)"."""
+    """What was not tested, each reason once, "my_net, not run: no CUDA (12 specs)"; last each name that is missing."""
     reasons = Counter(
         (run.name, spec.outcome, spec.reason)
         for run in runs
         for spec in run.specs
-        if spec.outcome in ("gap", "not run")
+        if spec.outcome in ("missing", "gap", "not run")
     )
-    return [f"{name}, {outcome}: {reason} ({n} specs)" for (name, outcome, reason), n in reasons.items()]
+    said = [(n, *about) for about, n in reasons.items()]
+    others = [f"{name}, {outcome}: {reason} ({n} specs)" for n, name, outcome, reason in said if outcome != "missing"]
+    missing = sorted((said for said in said if said[2] == "missing"), key=lambda said: (said[1], _place(said[3])))
+    return [*others, *(f"{reason.removeprefix('NotProvided: ')} ({n} specs)" for n, _, _, reason in missing)]
+
+
+def _place(reason: str) -> int:
+    """Where the contract asks for the name that is missing."""
+    names = [*METADATA, *(name for names in STAGE_NAMES.values() for name in names)]
+    return next((i for i, name in enumerate(names) if f"`{name}`" in reason), len(names))
 
 
 def _cell(counts: Mapping[str, int]) -> str:

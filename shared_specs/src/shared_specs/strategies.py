@@ -22,6 +22,7 @@ LEAN = settings(
     derandomize=True,  # the same examples in every run
     database=None,
     deadline=None,  # the first call of an implementation may load half a framework
+    report_multiple_bugs=False,  # one mistake at a time, in its own words
     phases=(Phase.explicit, Phase.generate, Phase.shrink),
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # a Lab remembers nothing between examples
 )
@@ -32,6 +33,9 @@ PROFILES = {
 }
 PROFILE = PROFILES[os.environ.get("HYPOTHESIS_PROFILE", "lean")]
 """HYPOTHESIS_PROFILE=deep tries ten times as many examples, others each time; quick is for who compiles each shape."""
+
+HISTORIES = settings(PROFILE, max_examples=max(3, PROFILE.max_examples), stateful_step_count=30)
+"""Histories of so many moves."""
 
 Spec: TypeAlias = Callable[..., None]
 NUMBERS = (0.0, *(sign * i / 2 for i in range(1, 5) for sign in (1, -1)))

@@ -51,5 +51,7 @@ def run(plugin: object, *arguments: str) -> None:
     printed = io.StringIO()
     with redirect_stdout(printed), redirect_stderr(printed):
         code = pytest.main([*alone, "-p", "shared_specs.plugin", *arguments], plugins=[plugin])
+    if code == pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         raise RuntimeError(f"the specs could not be run:\n{printed.getvalue()}")

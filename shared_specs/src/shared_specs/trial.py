@@ -22,7 +22,7 @@ class NotProvided(pytest.fail.Exception):  # type: ignore[name-defined, misc]  #
 
 
 class Implementation:
-    """An implementation as the specs see it: a name that is missing fails the spec that uses it, and no other."""
+    """An implementation as the specs see it: a spec that uses a name it lacks ends there, and no other."""
 
     def __init__(self, name: str, module: ModuleType) -> None:
         self.__name__ = name

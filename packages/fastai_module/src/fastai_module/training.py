@@ -70,6 +70,7 @@ class SGD(fastai.Optimizer):
         if min(lr, momentum, weight_decay) < 0:
             raise ValueError(f"SGD: got {lr=}, {momentum=}, {weight_decay=}, expected none below 0")
         steps = [momentum_step] if momentum else [fastai.weight_decay, fastai.sgd_step]
+        lr, momentum, weight_decay = float(lr), float(momentum), float(weight_decay)  # fastai takes NumPy's for lists
         super().__init__(list(parameters), steps, lr=lr, mom=momentum, wd=weight_decay)
 
     def zero_grad(self) -> None:

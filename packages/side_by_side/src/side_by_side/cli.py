@@ -2,25 +2,40 @@
 
 import os
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperCommand
 
 import side_by_side
 
 from .bench.commands import bench
-from .checking.commands import accuracy, matrix, mutants, zoo
-from .reading.commands import diff, ledger
+from .checking.commands import accuracy, check, matrix, mutants, zoo
+from .reading.commands import diff, ledger, site
 from .shell import one_line_errors
-from .training.commands import init, train
+from .training.commands import init, predict, train
 
 app = typer.Typer(
     help=side_by_side.__doc__,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",  # rich's own markup would take "[default: all]" for a style, and leave it out
 )
-for command in (train, ledger, init, bench, matrix, accuracy, diff, zoo, mutants):
-    app.command()(one_line_errors(command))
+
+
+class Once(TyperCommand):
+    """A command that refuses an option given twice, where the first would be forgotten."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """What `typer` calls with the words after the command's name."""
+        order: list[Any] = self.make_parser(ctx).parse_args(args=list(args))[2]
+        for option in order:
+            if order.count(option) > 1 and not option.multiple and option.nargs == 1:
+                raise typer.BadParameter("given more than once", ctx=ctx, param=option)
+        return super().parse_args(ctx, args)
+
+
+for command in (train, predict, ledger, init, bench, matrix, accuracy, diff, site, zoo, mutants, check):
+    app.command(cls=Once)(one_line_errors(command))
 
 
 @app.callback()

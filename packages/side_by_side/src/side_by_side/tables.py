@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -29,13 +29,49 @@ def table(*headings: str) -> Table:
     """An empty table in the house's style: a left column, and right ones."""
     empty = Table(box=box.SIMPLE_HEAD, show_edge=False)
     for i, heading in enumerate(headings):
-        empty.add_column(heading, justify="right" if i else "left")
+        empty.add_column(heading, justify="right" if i else "left", overflow="fold")
     return empty
+
+
+class Stacked:
+    """A table that, where it is too wide, shows the rest of its columns below the first ones, with the labels again.
+
+    A label that is too long even so is folded; nothing is cut.
+    """
+
+    def __init__(self, whole: Table) -> None:
+        self.whole = whole
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if self._fits(self.whole, console, options):
+            yield self.whole
+            return
+        shown, rest = 1, len(self.whole.columns)
+        while shown < rest:
+            n = next((n for n in range(rest - shown, 1, -1) if self._fits(self._part(shown, n), console, options)), 1)
+            if shown > 1:
+                yield Text("")
+            yield self._part(shown, n)
+            shown += n
+
+    def _part(self, begin: int, n: int) -> Table:
+        """The first column and n others."""
+        part = Table(box=self.whole.box, show_edge=self.whole.show_edge)
+        columns = [self.whole.columns[0], *self.whole.columns[begin : begin + n]]
+        for column in columns:
+            part.add_column(column.header, justify=column.justify, overflow="fold")
+        for row, *cells in zip(self.whole.rows, *(column.cells for column in columns), strict=True):
+            part.add_row(*cells, end_section=row.end_section)
+        return part
+
+    def _fits(self, part: Table, console: Console, options: ConsoleOptions) -> bool:
+        return console.measure(part, options=options.update(width=10_000)).maximum <= options.max_width
 
 
 def framed(title: str, body: RenderableType, *notes: str) -> Group:
     """A table with what it is above it, and what one must know to read it below."""
-    return Group(Text(title, "bold"), "", body, "", *(Text(note, "dim") for note in notes if note))
+    shown = Stacked(body) if isinstance(body, Table) else body
+    return Group(Text(title, "bold"), "", shown, "", *(Text(note, "dim") for note in notes if note))
 
 
 def choose(what: str, name: str, known: Iterable[str]) -> str:

@@ -1,19 +1,21 @@
 """Stage 5, module: layers that own their parameters, and a model that knows the way there and back."""
 
 import math
+import random
 import statistics
 from contextlib import suppress
 from functools import reduce
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
 
-from shared_specs import oracle
-from shared_specs.cases import ALL_NETS, Net, Shape, answers, named, net_called
+from shared_specs import formulas, oracle, strategies
+from shared_specs.cases import ALL_NETS, Net, Shape, answers, dyadic, layers_of, named, net_called
 from shared_specs.compare import REFUSALS, refused
 from shared_specs.lab import Lab
-from shared_specs.oracle import exact, flat
-from shared_specs.strategies import remembered
+from shared_specs.oracle import Nested, exact, flat
+from shared_specs.strategies import holds_for, remembered
 
 NET = net_called("3-4-2 batch 2")
 DEEP = net_called("2-3-4-1 batch 5")
@@ -174,30 +176,54 @@ def test_loading_keeps_the_parameters_that_an_optimizer_holds(lab: Lab) -> None:
     assert all(mine is yours for mine, yours in zip(model.parameters(), before, strict=True))
 
 
-MISSHAPED = [(1, 4), (2, 1), (4, 2), (8,), (1, 1), (2, 4, 1), ()]
-"""For a weight of (2, 4): shapes that could be broadcast or reshaped into place, and others."""
+def nets(impl: Any, lab: Lab) -> dict[str, Any]:
+    """Modules of every kind that have parameters."""
+    where = lab.where
+    return {
+        "Model": impl.Model([3, 4, 2], None, 1, **where),
+        "Linear": impl.Linear(3, 4, 1, **where),
+        "Sequential": impl.Sequential(impl.Linear(4, 4, 1, **where), impl.Sequential(impl.Linear(4, 1, 2, **where))),
+        "family": family(impl, lab),
+        "twelve layers": impl.Model([2] * 13, None, 1, **where),
+    }
 
 
-@pytest.mark.parametrize("shape", MISSHAPED, ids=str)
-def test_load_lists_every_name_that_does_not_fit(lab: Lab, shape: Shape) -> None:
-    """A user repairs one name after the other, or a checkpoint of another net loads in part without a word."""
-    state = {name: lab.array(values) for name, values in named(NET.params).items()}
-    del state["layers.0.bias"]
-    state |= {"layers.9.weight": lab.array([1.0]), "layers.2.weight": lab.filled(shape)}
-    with refused("load_state_dict(bad)", "layers.0.bias", "layers.9.weight", "layers.2.weight"):
-        lab.build(NET).load_state_dict(state)
+def state_of(impl: Any, module: Any, rng: random.Random) -> dict[str, Nested]:
+    """Other numbers for every parameter of a module."""
+    return {name: dyadic(rng, *impl.shape(parameter.data)) for name, parameter in module.named_parameters()}
 
 
-@pytest.mark.parametrize("wrong", ["missing", "unexpected", "misshaped"])
-def test_load_refuses_a_single_fault(lab: Lab, wrong: str) -> None:
-    """One kind of fault is passed over, or only found beside others."""
-    state = {name: lab.array(values) for name, values in named(NET.params).items()}
-    name = "layers.2.bias" if wrong != "unexpected" else "layers.4.bias"
-    state[name] = lab.filled((1,))
-    if wrong == "missing":
-        del state[name]
-    with refused(f"load_state_dict, {wrong}: {name}", name):
-        lab.build(NET).load_state_dict(state)
+UNEXPECTED = ("layers.9.weight", "0.scale", "scale", "layers", "layers.0.weight.data", "LAYERS.0.BIAS", "module.weight")
+
+
+def misshapes(shape: Shape) -> list[Shape]:
+    """Shapes that could be broadcast, reshaped, cut, flattened or transposed into place, and others."""
+    longer = [(*shape[:i], size + 1, *shape[i + 1 :]) for i, size in enumerate(shape)]
+    ones = [(*shape[:i], 1, *shape[i + 1 :]) for i in range(len(shape))]
+    near = [shape[1:], shape[:-1], (1, *shape), (*shape, 1), shape[::-1], (math.prod(shape),), (), (0,), *longer, *ones]
+    return [other for other in dict.fromkeys(near) if other != shape]
+
+
+@pytest.mark.parametrize("kind", ["Model", "Linear", "Sequential", "family", "twelve layers"])
+@holds_for(data=strategies.data())
+def test_load_lists_every_name_that_does_not_fit(impl: Any, one_lab: Lab, kind: str, data: Any) -> None:
+    """One fault hides another, a shape is broadcast or reshaped into place, or a refusal spoils the next good load."""
+    module, rng = nets(impl, one_lab)[kind], random.Random(kind)
+    good = state_of(impl, module, rng)
+    bad: dict[str, Any] = {name: one_lab.array(values) for name, values in good.items()}
+    faulty = data.draw(st.lists(st.sampled_from([*good, *UNEXPECTED]), min_size=1, max_size=6, unique=True))
+    for name in faulty:
+        others = misshapes(impl.shape(bad[name])) if name in good else []
+        shape = data.draw(st.sampled_from([None, *others])) if others else (2,)
+        bad |= {name: one_lab.filled(shape or ())} if shape is not None else {}
+        if shape is None:
+            del bad[name]
+    with refused(f"load_state_dict of {kind} with faults in {faulty}", *faulty):
+        module.load_state_dict(bad)
+    names = data.draw(st.permutations(list(good)))
+    module.load_state_dict({name: one_lab.array(good[name]) for name in names})
+    for name, parameter in module.named_parameters():
+        one_lab.check(f"{kind}, {name}, after a good load", parameter.data, good[name])
 
 
 # ------------------------------------------------------------------------------------------------- Linear, ReLU, losses
@@ -211,13 +237,6 @@ def test_linear_module_has_kaiming_weights_and_no_bias_yet(impl: Any, lab: Lab) 
     assert abs(statistics.fmean(weights)) < 5 * std / math.sqrt(20_000)
     assert abs(statistics.pstdev(weights) - std) < 5 * std / math.sqrt(2 * 20_000)
     assert impl.tolist(module.bias.data) == [0.0] * 100
-
-
-def test_linear_module_repeats_itself_from_a_seed(impl: Any, lab: Lab) -> None:
-    """The seed is ignored: no run can be repeated, or all layers are alike."""
-    first, again, other = (impl.Linear(3, 2, seed, **lab.where).weight.data for seed in (1, 1, 2))
-    assert impl.tolist(first) == impl.tolist(again)
-    assert impl.tolist(first) != impl.tolist(other)
 
 
 def test_linear_module_without_a_seed_is_drawn_afresh(impl: Any, lab: Lab) -> None:
@@ -379,6 +398,27 @@ def test_parameter_that_is_not_used_gets_no_gradient(impl: Any, lab: Lab) -> Non
     model(lab.array(NET.x), lab.array(NET.target))
     model.backward()
     assert model.spare.grad is None or impl.tolist(model.spare.grad) == [0.0, 0.0]
+
+
+SIZES = [2, 3, 4, 2, 5, 3, 2, 4, 3, 5, 2, 3, 2]
+WIDE = [([[z / 2 for z in row] for row in w], b) for w, b in layers_of(SIZES, random.Random(12))]
+"""Twelve layers, each another."""
+
+
+def test_twelve_layers_come_in_order(impl: Any, one_lab: Lab) -> None:
+    """From the tenth layer on another one's turn comes, or another one's name: "10" is less than "2"."""
+    x, target = [[0.5, -1.0], [1.0, 0.5], [-0.5, 2.0]], [[1.0, 0.5], [-1.0, 0.5], [0.5, -0.5]]
+    model = one_lab.model(one_lab.array(WIDE))
+    names = [f"layers.{2 * i}.{part}" for i in range(12) for part in ("weight", "bias")]
+    assert [name for name, _ in model.named_parameters()] == list(model.state_dict()) == names
+    expected = formulas.mlp(x, WIDE)
+    one_lab.check("predict(x)", model.predict(one_lab.array(x)), expected)
+    one_lab.check("mlp(x, params)", impl.mlp(*one_lab.array((x, WIDE))), expected)
+    loss, grads = formulas.loss_and_grads(WIDE, x, target)
+    one_lab.check("loss_and_grads(…)", impl.loss_and_grads(*one_lab.array((WIDE, x, target))), (loss, grads))
+    one_lab.check("model(x, target)", model(*one_lab.array((x, target))), loss)
+    model.backward()
+    one_lab.check_gradients(model, named(grads))
 
 
 def test_models_go_as_deep_as_asked(impl: Any, one_lab: Lab) -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from shared_specs import contract, operations, strategies
 from shared_specs.compare import refused
-from shared_specs.lab import Lab, held
+from shared_specs.lab import Lab, held, overwrite, rewrite
 from shared_specs.operations import Example
-from shared_specs.oracle import flat, magnitude
+from shared_specs.oracle import elementwise, flat, magnitude
 from shared_specs.strategies import holds_for
 
 ALL = list(operations.examples())
@@ -19,6 +19,8 @@ LOSSES = [example for example in ALL if example.operation.loss]
 WITH_LABELS = [example for example in ALL if example.operation.labels]
 WITH_ROOM = [example for example in ALL if next(example.misfits(), None)]
 MIXABLE = [example for example in ALL if example.mixtures]
+GIVEN = [example for example in ALL if example.operation.n_given]
+SHIFTABLE = [example for example in ALL if example.operation.takes in (operations.LOSS, operations.CLASSES)]
 POLITE = [example for example in WITH_ROOM if example.operation.is_function]
 
 
@@ -65,13 +67,121 @@ def test_arguments_stay_as_they_are(lab: Lab, example: Example) -> None:
         assert lab.read(arguments) == before, f"{call}{example.shapes} changed its arguments"
 
 
-@every([example for example in ALL if not example.operation.masks])
-def test_nan_is_never_hidden(lab: Lab, example: Example) -> None:
-    """A nan, the trace of a mistake further up, is hidden: by a maximum, a comparison or a mask."""
+@every(ALL)
+def test_results_stay_when_called_again(lab: Lab, example: Example) -> None:
+    """Results lie in a buffer that the next call writes into: of a function, of an object, or of all of a class."""
+    n = example.operation.n_given
+    for call, make in example.operation.made(lab).items():
+        arguments, others = (
+            tuple(map(lab.array, operations.exact_numbers(example, other))) for other in ("", "others")
+        )
+        compute = make(*arguments[n:])
+        first = compute(*arguments[:n])
+        before = lab.read(first)
+        make(*others[n:])(*others[:n])
+        if n:
+            compute(*others[:n])
+        assert lab.read(first) == before, f"{call}{example.shapes}: a later call changed an earlier result"
+
+
+@every(GIVEN)
+def test_arguments_can_be_written_to(lab: Lab, example: Example) -> None:
+    """What was computed is remembered by the array it came from, and the array holds other numbers by now."""
+    n = example.operation.n_given
+    for call, make in example.operation.made(lab).items():
+        first, second = (operations.exact_numbers(example, other) for other in ("", "others"))
+        compute, arguments = make(*map(lab.array, first[n:])), list(map(lab.array, first[:n]))
+        compute(*arguments)
+        if all(
+            rewrite(array, numbers) for array, numbers in zip(arguments, second, strict=False) if lab.impl.shape(array)
+        ):
+            numbers = [*map(lab.impl.tolist, arguments), *first[n:]]
+            expected = example.operation.by_formula(*numbers)[0]
+            lab.check(f"{call}{example.shapes}, arguments written to", compute(*arguments), expected)
+
+
+@every(GIVEN)
+def test_results_can_be_written_to(lab: Lab, example: Example) -> None:
+    """Whoever writes into a result writes into what the next call is made from: a cache, or a buffer."""
+    n = example.operation.n_given
+    for call, make in example.operation.made(lab).items():
+        numbers = operations.exact_numbers(example)
+        compute = make(*map(lab.array, numbers[n:]))
+        for _ in range(2):
+            overwrite(compute(*map(lab.array, numbers[:n])))
+        again = compute(*map(lab.array, numbers[:n]))
+        lab.check(f"{call}{example.shapes}, its results written to", again, example.operation.by_formula(*numbers)[0])
+
+
+# ------------------------------------------------------------------------------------------------- odd numbers
+
+
+@every(ALL)
+@pytest.mark.parametrize("others", [operations.eighths, operations.zeros], ids=["among others", "among zeros"])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_nan_and_infinities_go_where_they_must(lab: Lab, example: Example, others: Any) -> None:
+    """A nan or an infinity is hidden or spreads: by a maximum, a mask, a skipped 0; 0 × inf is nan by IEEE 754."""
+    small = example.like(dict.fromkeys(operations.SIZES, 2) | {"1": 1}, (2, 2))
     for call, compute in example.operation.ways(lab).items():
-        for place, numbers in example.with_nan():
-            found = list(flat(lab.read(compute(*map(lab.array, numbers)))))
-            assert any(map(math.isnan, found)), f"{call}{example.shapes}: nan at {place}, and none in {found}"
+        for odd in (math.nan, math.inf, -math.inf):
+            for place, numbers in small.with_each(odd, others):
+                got = compute(*map(lab.array, numbers))
+                allowed = example.operation.by_formula(*numbers)
+                lab.check(f"{call}{small.shapes}, {odd} at {place} {numbers}", got, chosen(lab.read(got), *allowed))
+
+
+def chosen(got: Any, either: Any, other: Any = None) -> Any:
+    """Where a NaN may be masked or not: what came back, if it is one of the two."""
+    numbers = flat(got)
+
+    def nearer(a: float, b: float) -> float:
+        number = next(numbers, a)
+        return b if math.isclose(number, b, rel_tol=1e-5) or (math.isnan(number) and math.isnan(b)) else a
+
+    return either if other is None else elementwise(nearer, either, other)
+
+
+@every(ALL)
+@pytest.mark.parametrize("sign", [-1, 1], ids=["tiny", "huge"])
+def test_results_of_huge_and_tiny_numbers_are_right(lab: Lab, example: Example, sign: int) -> None:
+    """An epsilon is added, small numbers are taken for 0, or large ones are cut: in one argument, or in all."""
+    factor = 2.0 ** (sign * (35 if lab.dtype == "float32" else 300))
+    for scaled in [*({i} for i in example.floats), *([set(example.floats)] if sign < 0 else [])]:
+        numbers = [
+            elementwise(lambda z: z * factor, array) if i in scaled else array
+            for i, array in enumerate(operations.exact_numbers(example))
+        ]
+        for call, compute in example.operation.ways(lab).items():
+            got = compute(*map(lab.array, numbers))
+            lab.check(f"{call}{example.shapes}, {scaled} × {factor}", got, example.operation.by_formula(*numbers)[0])
+
+
+@every(SHIFTABLE)
+def test_losses_see_differences_only(lab: Lab, example: Example) -> None:
+    """The same large number added everywhere changes a loss: a square or a logarithm is expanded, and digits cancel."""
+    shift = 2.0 ** (20 if lab.dtype == "float32" else 40)
+    numbers = operations.exact_numbers(example)
+    shifted = [elementwise(lambda z: z + shift, a) if i in example.floats else a for i, a in enumerate(numbers)]
+    for call, compute in example.operation.ways(lab).items():
+        got = compute(*map(lab.array, shifted))
+        lab.check(f"{call}{example.shapes}, all + {shift}", got, example.operation.by_formula(*numbers)[0])
+
+
+# ------------------------------------------------------------------------------------------------- large arrays
+
+
+@every(ALL)
+@pytest.mark.parametrize("size", [33, 100, 257])
+def test_results_are_right_at_large_sizes(one_lab: Lab, example: Example, size: int) -> None:
+    """It is right up to a size: a block, an unrolled loop, a label in 8 bits, or a cut at 256 in one axis."""
+    for large in example.large(size):
+        numbers = operations.exact_numbers(large)
+        for call, compute in example.operation.ways(one_lab).items():
+            one_lab.check(
+                f"{call}{large.shapes}",
+                compute(*map(one_lab.array, numbers)),
+                example.operation.by_formula(*numbers)[0],
+            )
 
 
 # ------------------------------------------------------------------------------------------------- what is refused

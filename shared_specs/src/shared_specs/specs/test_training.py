@@ -2,22 +2,26 @@
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from typing import Any
 
 import pytest
+from hypothesis.stateful import run_state_machine_as_test
 
 from shared_specs import oracle, strategies
 from shared_specs.cases import (
     FLAT_TARGET,
     Net,
     Shape,
+    answers,
     named,
     net_called,
 )
 from shared_specs.compare import TOLERANCES, refused
-from shared_specs.lab import Lab
+from shared_specs.history import History
+from shared_specs.lab import Lab, held, overwrite
 from shared_specs.oracle import Nested, Params, exact
 from shared_specs.strategies import holds_for
 
@@ -85,6 +89,15 @@ def test_cross_entropy_allows_an_impossible_class(impl: Any, lab: Lab) -> None:
     lab.check("mask", impl.cross_entropy_grad(lab.array([[-INF, 0.0, 0.0]]), lab.labels([1])), [[0, -0.5, 0.5]])
 
 
+def test_cross_entropy_of_the_impossible_is_infinite(impl: Any, lab: Lab) -> None:
+    """A label whose logit is −inf costs something finite, and the gradient there, which is finite, is none."""
+    logits, labels = lab.array([[-INF, 0.0, 0.0], [0.5, 0.5, -INF]]), lab.labels([0, 1])
+    for call, loss in (("cross_entropy", impl.cross_entropy), ("CrossEntropyLoss()", impl.CrossEntropyLoss())):
+        lab.check(f"{call} of −inf at the label", loss(logits, labels), INF)
+    got = impl.cross_entropy_grad(logits, labels)
+    lab.check("cross_entropy_grad of −inf at the label", got, [[-0.5, 0.25, 0.25], [0.25, -0.25, 0]])
+
+
 @pytest.mark.parametrize("size", [1e-30, 1e30])
 def test_cross_entropy_of_huge_and_tiny_logits_is_right(impl: Any, lab: Lab, size: float) -> None:
     """Logits near 0 or far from it make nan, or a loss of 0 where it is huge."""
@@ -128,6 +141,13 @@ def test_the_first_of_equal_logits_decides(impl: Any, lab: Lab) -> None:
     """A net that knows nothing scores by chance, or is right whatever the label."""
     logits = lab.array([[1.0, 1.0], [2.0, 2.0], [0.5, 0.5], [0.0, 0.0]])
     assert impl.accuracy(logits, lab.labels([0, 0, 0, 1])) == 0.75
+
+
+def test_accuracy_sees_the_smallest_difference(impl: Any, lab: Lab) -> None:
+    """Logits are rounded, compared with a tolerance, or infinities are no numbers: another class seems the largest."""
+    step = 2.0 ** (-23 if lab.dtype == "float32" else -52)
+    logits = lab.array([[1.0, 1.0 + step], [0.0, 2.0**-100], [-INF, -(2.0**100)], [1.0, INF], [-INF, -INF]])
+    assert impl.accuracy(logits, lab.labels([1, 1, 1, 1, 0])) == 1.0
 
 
 def test_accuracy_of_nan_is_nan(impl: Any, lab: Lab) -> None:
@@ -226,6 +246,30 @@ def test_rates_below_0_are_refused(impl: Any, lab: Lab, rate: str) -> None:
         impl.SGD([parameter_with(impl, lab, START, GRADS[0])], **{"lr": 0.5, rate: -0.5})
 
 
+def test_sgd_decays_and_coasts_on_zero_gradients(impl: Any, lab: Lab) -> None:
+    """A gradient of zeros is taken for none: what is not learned does not fade, and what rolls stops at once."""
+    parameter, expected, buffers = parameter_with(impl, lab, START, GRADS[0]), exact(START), None
+    optimizer = impl.SGD([parameter], lr=0.125, momentum=0.5, weight_decay=0.25)
+    for grad in (GRADS[0], [[0.0, 0.0, 0.0]], [[0.0, 0.0, 0.0]], GRADS[1]):
+        parameter.grad = lab.array(grad)
+        optimizer.step()
+        rates = map(Fraction, (0.125, 0.5, 0.25))
+        expected, buffers = oracle.sgd_step(expected, exact(grad), buffers, *rates)
+        lab.check("parameter", parameter.data, expected)
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32", "int64"])
+def test_rates_may_be_scalars_of_numpy(impl: Any, lab: Lab, numpy: Any, kind: str) -> None:
+    """A rate that NumPy has computed turns float32 into float64, or rounds float64 to float32, or is refused."""
+    rate = getattr(numpy, kind)(1)
+    parameter = parameter_with(impl, lab, [[0.1, -0.7]], [[0.3, 0.9]])
+    impl.SGD([parameter], lr=rate, momentum=rate, weight_decay=rate).step()
+    p, g = (held(values, lab.dtype) for values in ([[0.1, -0.7]], [[0.3, 0.9]]))
+    lab.check(
+        "parameter", parameter.data, oracle.sgd_step(p, g, None, Fraction(1), Fraction(1), Fraction(1))[0], scale=1.0
+    )
+
+
 def test_sgd_takes_small_steps(impl: Any, lab: Lab) -> None:
     """A step too small for the parameter's last digit still changes it, or a small gradient is taken for none."""
     small, large = (parameter_with(impl, lab, [start], [2.0**-40]) for start in (0.0, 1.0))
@@ -251,6 +295,12 @@ def test_any_two_steps_follow_the_rule(
         rates = map(Fraction, (lr, momentum, weight_decay))
         expected, buffers = oracle.sgd_step(expected, exact(grad), buffers, *rates)
     lab.check("parameter after two steps", parameter.data, expected, scale=8.0)
+
+
+def test_any_course_of_training_is_right(impl: Any, one_lab: Lab) -> None:
+    """Something is kept too long, forgotten, or shared: between models, optimizers, layers, calls or runs of fit."""
+    lab = replace(one_lab, dtype="float64") if "float64" in impl.DTYPES else one_lab
+    run_state_machine_as_test(lambda: History(lab), settings=strategies.HISTORIES)  # type: ignore[arg-type]
 
 
 # ------------------------------------------------------------------------------------------------- Batches
@@ -313,6 +363,35 @@ def test_batches_do_not_shuffle_the_data_itself(impl: Any, lab: Lab) -> None:
     list(impl.Batches(x, target, 2, seed=3))
     assert impl.tolist(x) == [[float(i)] for i in range(N)]
     assert impl.tolist(target) == list(range(N))
+
+
+def test_batches_stay_when_others_are_made(impl: Any, lab: Lab) -> None:
+    """A list of batches holds the last one many times, or changes in the next epoch: they share a buffer."""
+    x = lab.array([[float(i)] for i in range(N)])
+    batches = impl.Batches(x, lab.labels(range(N)), 2, seed=3)
+    first = list(batches)
+    before = lab.read([tuple(batch) for batch in first])
+    list(batches)
+    assert lab.read([tuple(batch) for batch in first]) == before
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, N])
+def test_batches_can_be_written_to(impl: Any, lab: Lab, batch_size: int) -> None:
+    """Whoever normalizes a batch changes the data, and the next epoch's batches with it."""
+    data = [[float(i)] for i in range(N)]
+    batches = impl.Batches(lab.array(data), lab.array(data), batch_size, seed=3)
+    for x, target in batches:
+        overwrite((x, target))
+    assert sorted(row for x, _ in batches for row in lab.read(x)) == data
+
+
+def test_batches_can_be_read_side_by_side(impl: Any, lab: Lab) -> None:
+    """The place where a reader stands is kept with the data: a second loop ends or derails the first."""
+    x = lab.array([[float(i)] for i in range(N)])
+    batches = impl.Batches(x, lab.labels(range(N)), 2, seed=3)
+    pairs = [(impl.tolist(a), len(batches), impl.tolist(b)) for (_, a), (_, b) in zip(batches, batches, strict=True)]
+    for place, epoch in ((0, 0), (2, 1)):
+        assert [pair[place] for pair in pairs] == [t for _, t in oracle.batches(range(N), range(N), 2, 3, epoch)]
 
 
 @pytest.mark.parametrize("shapes", [((3, 2), (2, 1)), ((3, 2), (4,))], ids=str)
@@ -401,6 +480,103 @@ def test_fit_trains_on_classes(impl: Any, lab: Lab) -> None:
     lab.check("fit(…)", lab.array(losses), [loss])
     for name, values in named(params).items():
         lab.check(f"{name} after fit", dict(model.named_parameters())[name].data, values)
+
+
+KINDS: dict[str, Callable[[list[Any]], Any]] = {
+    "list": list,
+    "tuple": tuple,
+    "list of lists": lambda pairs: [list(pair) for pair in pairs],
+    "iterator": iter,
+    "generator": lambda pairs: (pair for pair in pairs),
+}
+"""What can be iterated and gives pairs; the last two come to an end for good."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_fit_takes_batches_of_any_kind(impl: Any, lab: Lab, kind: str) -> None:
+    """Only Batches are trained on, a length is asked for, or an iterator that has ended is waited for."""
+    params, x, target = exact((NET.params, NET.x, NET.target))
+    pairs = [(x[:2], target[:2]), (x[2:], target[2:])]
+    steps = pairs if kind in ("iterator", "generator") else pairs * 2
+    expected, path = oracle.train(params, steps, *map(Fraction, (LR, 0, 0)))
+    model, reports = lab.build(NET), []
+    batches = KINDS[kind](
+        [(lab.array(NET.x[:2]), lab.array(NET.target[:2])), (lab.array(NET.x[2:]), lab.array(NET.target[2:]))]
+    )
+
+    def on_batch(*report: Any) -> bool:
+        reports.append(report)
+        return len(reports) % 2 == 0  # which means nothing
+
+    losses = impl.fit(model, batches, impl.SGD(model.parameters(), LR), 2, on_batch)
+    lab.check("fit(…)", lab.array(losses), expected)
+    lab.check_state(model, replace(NET, params=list(path[-1])))
+    assert reports == list(enumerate(losses))
+
+
+def test_fit_goes_on_from_where_it_is(impl: Any, lab: Lab) -> None:
+    """Steps go on from another run's, losses of it are returned, or orders and velocities start over."""
+    model, reports = lab.build(NET), []
+    optimizer = impl.SGD(model.parameters(), lr=LR, momentum=MOMENTUM, weight_decay=DECAY)
+    batches = impl.Batches(lab.array(NET.x), lab.array(NET.target), 2, seed=SEED)
+    parts = [impl.fit(model, batches, optimizer, 1, lambda *report: reports.append(report)) for _ in range(EPOCHS)]
+    losses, path = exact_run(NET)
+    lab.check("fit(…), twice", lab.array(parts[0] + parts[1]), losses)
+    lab.check_state(model, replace(NET, params=list(path[-1])))
+    assert reports == [report for part in parts for report in enumerate(part)]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("odd", [INF, NAN])
+def test_fit_passes_on_losses_that_are_not_finite(impl: Any, lab: Lab, odd: float) -> None:
+    """A run that has diverged looks well: its losses are left out, replaced or not reported, or it ends early."""
+    model, reports = lab.build(NET), []
+    pairs = [(lab.array(NET.x), lab.array(target)) for target in (NET.target, [[odd, 0.0]] * 5, NET.target)]
+    losses = impl.fit(model, pairs, impl.SGD(model.parameters(), LR), 1, lambda *report: reports.append(report))
+    lab.check("fit(…)", lab.array(losses), [answers(NET)[0], odd, NAN])
+    assert [step for step, _ in reports] == [0, 1, 2]
+    lab.check("losses reported", lab.array([loss for _, loss in reports]), [answers(NET)[0], odd, NAN])
+    assert all(math.isnan(number) for number in impl.tolist(model.state_dict()["layers.2.bias"])[:1])
+
+
+def test_fit_cuts_no_gradient(impl: Any, lab: Lab) -> None:
+    """Large gradients are clipped, or the weights of the best loss come back at the end."""
+    target = oracle.multiply(NET.target, 2.0**30)
+    losses, path = oracle.train(*_one_pair_twice(NET.params, NET.x, target), *map(Fraction, (LR, 0, 0)))
+    model = lab.build(NET)
+    got = impl.fit(model, [lab.array((NET.x, target))], impl.SGD(model.parameters(), LR), 2)
+    lab.check("fit(…)", lab.array(got), losses)
+    lab.check_state(model, replace(NET, params=list(path[-1])))
+
+
+def _one_pair_twice(params: Params, x: Nested, target: Nested) -> tuple[Params, list[Any]]:
+    return exact(params), [exact((x, target))] * 2
+
+
+def test_fit_ends_with_the_last_epoch(impl: Any, lab: Lab) -> None:
+    """It ends when the loss does not fall any more, or is 0: nobody asked for that."""
+    model = lab.build(TRIPLE)
+    batches = [lab.array((TRIPLE.x, TRIPLE.target))]
+    losses = impl.fit(model, batches, impl.SGD(model.parameters(), lr=0.0), 12)
+    assert len(losses) == 12
+    assert len(set(losses)) == 1
+    assert impl.fit(model, batches, impl.Solved(as_fc1(model)), 12)[1:] == [0.0] * 11
+
+
+def test_fit_refuses_images_in_place_of_rows(impl: Any, one_lab: Lab) -> None:
+    """Samples of two axes are flattened, or trained on side by side: the net is not the one that was asked for."""
+    model = one_lab.build(NET)
+    images, targets = one_lab.filled((4, 3, 3)), one_lab.filled((4, 3, 2))
+    for target in (targets, one_lab.filled((4, 2))):
+        with refused("fit on images of (3, 3)"):
+            impl.fit(model, impl.Batches(images, target, 2, 1), impl.SGD(model.parameters(), LR), 1)
+
+
+def test_fit_changes_no_data(impl: Any, lab: Lab) -> None:
+    """Samples or targets are scaled, centred or shuffled where they lie: the second epoch trains on others."""
+    model, pair = lab.build(NET), (lab.array(NET.x), lab.array(NET.target))
+    impl.fit(model, [pair], impl.SGD(model.parameters(), LR), 2)
+    assert lab.read(pair) == (NET.x, NET.target)
 
 
 # ------------------------------------------------------------------------------------------------- Solved

@@ -81,7 +81,7 @@ def fit_begins_where_it_first_began(right: Any) -> Wrong:
     return fit
 
 
-@caught_by("test_fit_takes_batches_of_any_kind", "fit", stage="training")
+@caught_by("test_fit_takes_batches_of_any_kind", "batch_size", stage="training")
 def fit_reaches_into_batches(right: Any) -> Wrong:
     """fit reads the batch size of Batches instead of iterating, and a plain list of batches cannot be trained on."""
 

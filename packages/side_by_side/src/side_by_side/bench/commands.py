@@ -1,7 +1,8 @@
 """The command `bench`: what to time, how long, and what to do with the results."""
 
+import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,7 @@ import typer
 
 from shared_specs import STAGES
 
-from ..shell import DTYPES, INTERRUPTED, Implementations, chosen, finish, progress
+from ..shell import DTYPES, INTERRUPTED, Implementations, chosen, finish, progress, stages
 from ..tables import UserError, choose, console
 
 if TYPE_CHECKING:
@@ -18,24 +19,29 @@ if TYPE_CHECKING:
     from .session import Listener
 
 RESULTS = Path("results")
+FILES = ("bench.json", "bench.md", "bench.html")
 EVERY = 10.0  # seconds between two lines, where nobody watches a bar
 
 
 def bench(
     impl: Implementations = None,
-    stage: Annotated[list[str] | None, typer.Option(help="Only work of this stage; repeat for more.")] = None,
+    stage: Annotated[
+        list[str] | None, typer.Option(help="Only work of this stage; repeat for more.", autocompletion=stages)
+    ] = None,
     size: Annotated[list[str] | None, typer.Option(help='Only this size, "64,784-50-10"; repeat for more.')] = None,
     device: Annotated[list[str] | None, typer.Option(help="cpu, cuda or mps. [default: all that are here]")] = None,
     dtype: Annotated[list[str] | None, typer.Option(help="float64 or float32. [default: both]")] = None,
     threads: Annotated[
-        list[int] | None, typer.Option(min=1, help="For BLAS, OpenMP and torch. [default: 1 and all]")
+        list[int] | None, typer.Option(min=1, max=4096, help="For BLAS, OpenMP and torch. [default: 1 and all]")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Small nets and few rounds, for a look only.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Every cell, longer; up to half an hour.")] = False,
     peers: Annotated[bool, typer.Option("--peers", help="The same work in other libraries, too.")] = False,
     out: Annotated[Path, typer.Option(metavar="DIR", help="The results go there.")] = RESULTS,
     compare: Annotated[bool, typer.Option("--compare", help="With the last run in DIR/history.")] = False,
-    threshold: Annotated[float, typer.Option(min=0, help="Percent that a median may rise in --compare.")] = 25,
+    threshold: Annotated[
+        float | None, typer.Option(min=0, help="Percent that a median may rise in --compare. [default: 25]")
+    ] = None,
     merge: Annotated[
         list[Path] | None, typer.Option(metavar="JSON", help="Show runs that were made before; repeat for more.")
     ] = None,
@@ -54,6 +60,15 @@ def bench(
         raise UserError(f"unexpected {others[0]}: files are for --merge")
     if quick and full:
         raise UserError("--quick and --full exclude each other")
+    narrowing: dict[str, object] = {
+        "--stage": stage,
+        "--size": size,
+        "--device": device,
+        "--dtype": dtype,
+        "--threads": threads,
+    }
+    narrowing |= {"--quick": quick, "--full": full, "--peers": peers, "--compare": compare}
+    check_options({"--merge": merge, "--aa": aa, "--limits": limits}, narrowing, impl, threshold, compare)
     results.check_writable(out)
     settings = Settings(
         chosen(impl),
@@ -61,7 +76,7 @@ def bench(
         dtype and [choose("dtype", name, DTYPES) for name in dtype],
         device and [choose("device", name, DEVICES) for name in device],
         threads,
-        stage and [choose("stage", name, STAGES) for name in stage],
+        stage and [timed_stage(choose("stage", name, STAGES)) for name in stage],
         size and [known_size(name) for name in size],
         peers,
     )
@@ -70,22 +85,69 @@ def bench(
     elif limits:
         check_limits(settings.implementations)
     elif merge:
-        show(results.merge([(path, results.read(path)) for path in [*merge, *(others or [])]]), out)
+        show(results.merge([(path, readable(path)) for path in [*merge, *(others or [])]]), out)
     else:
         with listening() as listener:
-            session = Session(settings, listener, out / "history", compare, f"median:{threshold:g}%")
+            session = Session(
+                settings, listener, out / "history", compare, f"median:{25 if threshold is None else threshold:g}%"
+            )
             document = session.run()
         show(document, out, session.regressions, session.interrupted)
 
 
+def check_options(
+    alone: Mapping[str, object],
+    narrowing: Mapping[str, object],
+    impl: Sequence[str] | None,
+    threshold: float | None,
+    compare: bool,
+) -> None:
+    """Raises UserError for options that do nothing beside the others."""
+    modes = [option for option, value in alone.items() if value]
+    idle = [*modes[1:], *(option for option, value in narrowing.items() if value)] if modes else []
+    if impl and modes and modes[0] != "--limits":
+        idle.append("--impl")
+    if idle:
+        raise UserError(f"{idle[0]} does nothing beside {modes[0]}")
+    if threshold is not None and not (compare and math.isfinite(threshold)):
+        raise UserError(f"--threshold {threshold:g}, expected a finite number beside --compare")
+
+
+def readable(path: Path) -> "Document":
+    """The results in a file. Raises UserError where there is nothing to show, or it is damaged."""
+    from . import markdown, results, terminal
+
+    document = results.read(path)
+    if not any(run.entries for run in document.runs):
+        raise UserError(f"{path} holds no run with anything in it")
+    try:
+        terminal.report(document)
+        markdown.report(document)
+    except Exception as error:  # of whatever somebody has written into it
+        raise UserError(f"{path} is damaged: {type(error).__name__}: {error}") from error
+    return document
+
+
+def timed_stage(name: str) -> str:
+    """The stage, if there is work of it to time. Raises UserError that lists those that have some."""
+    from shared_specs.workloads import rows
+
+    timed = dict.fromkeys(row.stage for row in rows())
+    if name not in timed:
+        raise UserError(f"nothing is timed of stage {name}, expected one of {', '.join(timed)}")
+    return name
+
+
 def show(document: "Document", out: Path, regressions: Sequence[str] = (), interrupted: bool = False) -> None:
     """Save and print; exit 1 where something is wrong or missing, 130 after Ctrl-C. The numbers are saved first."""
+    from ..folders import set_aside
     from . import markdown, page, results, terminal
 
+    kept = set_aside(out, FILES)
     results.write_all(out, {"bench.json": document.to_json()})
     console().print(terminal.report(document))
     results.write_all(out, {"bench.md": markdown.report(document), "bench.html": page.report(document)})
-    written = ", ".join(str(out / f"bench.{kind}") for kind in ("json", "md", "html"))
+    written = ", ".join(str(out / name) for name in FILES) + (f"; the earlier ones are in {kept}" if kept else "")
     console().print(f"Written: {written}", soft_wrap=True, markup=False)
     try:
         finish([*results.problems(document), *regressions])

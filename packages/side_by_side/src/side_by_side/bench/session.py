@@ -11,6 +11,7 @@ from ..tables import UserError
 from . import absolute
 from .absolute import History
 from .cells import AGAIN, BASELINE, Cell, Settings, where
+from .elsewhere import add_ladder
 from .environment import commit
 from .plan import settings_text
 from .processes import ask, pairing
@@ -57,6 +58,7 @@ class Session:
         run = _empty(plan, self.settings)
         self._absolute(run)
         self._ratios(run)
+        self._elsewhere(run)
         for entry in run.entries.values():
             if entry.status == "not run" and not entry.reason:
                 entry.reason = INTERRUPTED
@@ -153,6 +155,13 @@ class Session:
                 at = f" in {running} · {running.implementation}" if running else ""
                 said = f"the process ended with code {process.code}{at}: {process.last_words()}"
                 run.notes.append(f"{head}: {said}")
+
+    def _elsewhere(self, run: Run) -> None:
+        try:
+            if not self.interrupted:
+                add_ladder(run, self.settings.mode)
+        except KeyboardInterrupt:
+            self.interrupted = True
 
     def _spent(self, what: str, seconds: float) -> None:
         self.listener(what, self.done, max(self.total, self.done))

@@ -85,7 +85,7 @@ def works() -> Iterator[Work]:
     """All that is measured, stage by stage."""
     rng = random.Random(0)
     for inputs, near in ((RANDOM, None), (CANCELLING, 1e-6)):
-        yield from (_of(operation, inputs) for operation in _operations(rng, near))
+        yield from (_of(*call, inputs) for call in _calls(rng, near))
         yield _model(rng, inputs, near)
         yield _steps(rng, inputs, near)
 
@@ -113,8 +113,8 @@ def _close(array: Nested, rng: random.Random, near: float | None) -> Nested:
     return elementwise(lambda z: rng.gauss(0, 1) if near is None else z * (1 + near * rng.random()), array)
 
 
-def _operations(rng: random.Random, near: float | None) -> list[Operation]:
-    """Calls of functions. Sums run along the mirrored axis."""
+def _calls(rng: random.Random, near: float | None) -> list[tuple[str, str, tuple[Any, ...]]]:
+    """(stage, function, arguments). Sums run along the mirrored axis."""
     n, units, outputs = 16, 8, _array(rng, BATCH, 4)
     rows = [_mirrored(row, rng, near) for row in _array(rng, BATCH, n)]
     weights = _doubled(_array(rng, n, units), near)
@@ -127,21 +127,21 @@ def _operations(rng: random.Random, near: float | None) -> list[Operation]:
     tiny = elementwise(lambda z: (1 if near is None else near) * z, _array(rng, units))
     params, x, target = _net(rng, near)
     found = [
-        Operation("arrays", "add", (wide, elementwise(lambda z: -z, _close(wide, rng, near)))),
-        Operation("arrays", "multiply", (wide, _array(rng, 64))),
-        Operation("neuron", "neuron", (rows[0], [row[0] for row in weights], tiny[0])),
-        Operation("neuron", "relu", (wide,)),
-        Operation("layer", "layer", (rows[0], oracle.transpose(weights), tiny)),
-        Operation("layer", "linear", (rows, weights, tiny)),
-        Operation("mlp", "mse", (outputs, _close(outputs, rng, near))),
-        Operation("mlp", "mlp", (x, params)),
-        Operation("backward", "mse_grad", (outputs, _close(outputs, rng, near))),
-        Operation("backward", "linear_grad", (grads, batch, _array(rng, units, 4))),
-        Operation("backward", "loss_and_grads", (params, x, target)),
-        Operation("training", "cross_entropy", (logits, labels)),
-        Operation("training", "cross_entropy_grad", (logits, labels)),
+        ("arrays", "add", (wide, elementwise(lambda z: -z, _close(wide, rng, near)))),
+        ("arrays", "multiply", (wide, _array(rng, 64))),
+        ("neuron", "neuron", (rows[0], [row[0] for row in weights], tiny[0])),
+        ("neuron", "relu", (wide,)),
+        ("layer", "layer", (rows[0], oracle.transpose(weights), tiny)),
+        ("layer", "linear", (rows, weights, tiny)),
+        ("mlp", "mse", (outputs, _close(outputs, rng, near))),
+        ("mlp", "mlp", (x, params)),
+        ("backward", "mse_grad", (outputs, _close(outputs, rng, near))),
+        ("backward", "linear_grad", (grads, batch, _array(rng, units, 4))),
+        ("backward", "loss_and_grads", (params, x, target)),
+        ("training", "cross_entropy", (logits, labels)),
+        ("training", "cross_entropy_grad", (logits, labels)),
     ]
-    return [operation for operation in found if near is None or operation.function not in ("multiply", "relu")]
+    return [call for call in found if near is None or call[1] not in ("multiply", "relu")]
 
 
 def _net(rng: random.Random, near: float | None) -> tuple[Any, Nested, Nested]:
@@ -155,14 +155,14 @@ def _net(rng: random.Random, near: float | None) -> tuple[Any, Nested, Nested]:
     return params, x, _close(oracle.mlp(x, params), rng, near)
 
 
-def _of(operation: Operation, inputs: str) -> Work:
+def _of(stage: str, function: str, arguments: tuple[Any, ...], inputs: str) -> Work:
     def compute(lab: Lab, numbers: Any) -> Any:
-        return _lists(lab, getattr(lab.impl, operation.function)(*map(_argument(lab), numbers)))
+        return lab.read(getattr(lab.impl, function)(*map(lab.array, numbers)))
 
     def answer(numbers: Any) -> Any:
-        return getattr(oracle, operation.function)(*numbers)
+        return getattr(oracle, function)(*numbers)
 
-    return Work(operation.stage, inputs, operation.function, operation.arguments, compute, answer)
+    return Work(stage, inputs, function, arguments, compute, answer)
 
 
 def _model(rng: random.Random, inputs: str, near: float | None) -> Work:
@@ -174,7 +174,7 @@ def _model(rng: random.Random, inputs: str, near: float | None) -> Work:
         outputs, loss = model.predict(lab.array(numbers[1])), model(*lab.array(tuple(numbers[1:])))
         model.backward()
         grads = [parameter.grad for _, parameter in sorted(model.named_parameters())]
-        return [_lists(lab, part) for part in (outputs, loss, *grads)]
+        return [lab.read(part) for part in (outputs, loss, *grads)]
 
     def answer(numbers: Any) -> Any:
         loss, grads = oracle.loss_and_grads(*numbers)
@@ -195,7 +195,7 @@ def _steps(rng: random.Random, inputs: str, near: float | None) -> Work:
         for grad in numbers[1:2] if near else numbers[1:]:
             parameter.grad = lab.array(grad)
             optimizer.step()
-        return _lists(lab, parameter.data)
+        return lab.read(parameter.data)
 
     def answer(numbers: Any) -> Any:
         parameters, buffers = numbers[0], None
@@ -205,20 +205,6 @@ def _steps(rng: random.Random, inputs: str, near: float | None) -> Work:
         return parameters
 
     return Work("training", inputs, "SGD", (start, *grads), compute, answer)
-
-
-def _argument(lab: Lab) -> Callable[[Any], Any]:
-    def make(numbers: Any) -> Any:
-        return lab.labels(numbers) if isinstance(next(flat(numbers)), int) else lab.array(numbers)
-
-    return make
-
-
-def _lists(lab: Lab, arrays: Any) -> Any:
-    """Nested lists of an array, or of those in tuples and lists."""
-    if isinstance(arrays, tuple) or (isinstance(arrays, list) and isinstance(arrays[0], tuple)):
-        return [_lists(lab, array) for array in arrays]
-    return lab.impl.tolist(arrays)
 
 
 # ------------------------------------------------------------------------------------------------- measuring
@@ -237,21 +223,38 @@ class Measure:
     def __init__(self, all_works: Sequence[Work] | None = None) -> None:
         self.works = list(works()) if all_works is None else list(all_works)
         self._answers: dict[tuple[int, str], list[Fraction]] = {}
+        self.missing: dict[str, dict[str, str]] = {}
+        """Implementation → work → why it could not be measured."""
 
     def plan(self, modules: dict[str, ModuleType]) -> int:
         """How many works there are over all implementations and dtypes."""
-        return len(self.works) * sum(len(module.DTYPES) for module in modules.values())
+        return len(self.works) * sum(len(getattr(module, "DTYPES", ())) for module in modules.values())
 
     def run(self, name: str, module: ModuleType, on_work: Callable[[str], None] = lambda _: None) -> list[Row]:
         """A row for every dtype, stage and kind of inputs."""
         rows: dict[tuple[str, str, str], list[float]] = {}
+        if not hasattr(module, "DTYPES"):
+            self.missing[name] = {"all": "does not provide DTYPES"}
+            return []
         for dtype in sorted(module.DTYPES, reverse=True):
             for i, work in enumerate(self.works):
                 on_work(f"{name} {dtype} {work.name}")
-                got = list(flat(work.compute(Lab(module, dtype, "cpu"), held(work.numbers, dtype))))
-                found = [ulps(mine, right, dtype) for mine, right in zip(got, self.exact(i, dtype), strict=True)]
+                try:
+                    got = list(flat(work.compute(Lab(module, dtype, "cpu"), held(work.numbers, dtype))))
+                    pairs = list(zip(got, self.exact(i, dtype), strict=True))
+                except Exception as error:  # whatever a half-done implementation may do
+                    said = " ".join(f"{type(error).__name__}: {error}".split())
+                    self.missing.setdefault(name, {}).setdefault(work.name, said)
+                    continue
+                found = [ulps(mine, right, dtype) for mine, right in pairs]
                 rows.setdefault((dtype, work.stage, work.inputs), []).extend(found)
         return [Row(name, *key, errors) for key, errors in rows.items()]
+
+    def lacks(self) -> list[str]:
+        """What could not be measured, and why the first of it could not, a sentence an implementation."""
+        return [
+            f"{name}: not measured: {', '.join(why)}; {next(iter(why.values()))}" for name, why in self.missing.items()
+        ]
 
     def exact(self, i: int, dtype: str) -> list[Fraction]:
         """The exact answers of a work on the numbers that the dtype holds."""
@@ -291,12 +294,26 @@ def number(error: float) -> str:
     )
 
 
-def save(rows: Sequence[Row], path: Path) -> None:
-    """The rows as JSON; the file is whole or not there.
+def saved(path: Path) -> list[dict[str, Any]]:
+    """The rows in a file that is there already.
+
+    Raises UserError when it is another file, which must not be replaced.
+    """
+    if not path.exists():
+        return []
+    try:
+        return [row for row in json.loads(path.read_text(encoding="utf-8"))["rows"] if row["implementation"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is there already and holds no accuracy; --json names another file") from error
+
+
+def save(rows: Sequence[Row], path: Path, kept: Sequence[dict[str, Any]] = ()) -> None:
+    """The rows as JSON, with those of other implementations that are kept; the file is whole or not there.
 
     Raises UserError when it cannot be written.
     """
-    entries = [
+    measured = {row.implementation for row in rows}
+    entries = [row for row in kept if row["implementation"] not in measured] + [
         {
             "implementation": row.implementation,
             "dtype": row.dtype,

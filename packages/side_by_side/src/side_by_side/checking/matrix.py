@@ -11,7 +11,7 @@ from shared_specs.report import OUTCOMES, ImplementationReport
 
 from ..tables import UserError, framed, table
 
-STYLES = {"failed": "bold red", "passed": "green", "gap": "yellow", "not run": "dim"}
+STYLES = {"failed": "bold red", "missing": "red", "passed": "green", "gap": "yellow", "not run": "dim"}
 NOT_RUN = Text("not run", "bold yellow")
 
 
@@ -61,14 +61,13 @@ def total(run: ImplementationReport) -> dict[str, int]:
 
 
 def problems(found: dict[str, ImplementationReport | None]) -> list[str]:
-    """What is not green, a sentence each: failed specs, stages without a spec, implementations without a report."""
+    """What is not green, a sentence each: failed or missing specs, stages without one, names without a report."""
     said = []
     for heading, run in found.items():
         if run is None:
             said.append(f"{heading}: not run, there is no report of it")
             continue
-        if failed := total(run)["failed"]:
-            said.append(f"{heading}: {failed} failed")
+        said += [f"{heading}: {n} {outcome}" for outcome in ("failed", "missing") if (n := total(run)[outcome])]
         if empty := [stage for stage, counts in run.stages.items() if not any(counts.values())]:
             said.append(f"{heading}: not run in {', '.join(empty)}")
     return said

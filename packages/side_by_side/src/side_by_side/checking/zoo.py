@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Group
+from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -11,6 +11,9 @@ from shared_specs.zoo import FORMULA, KINDS
 from shared_specs.zoo.run import Verdict
 
 from ..tables import framed
+
+WIDE = 160
+"""Columns of a terminal in which the longest name of a bug, and of a spec, is whole."""
 
 
 def result_table(verdicts: Sequence[Verdict]) -> Group:
@@ -20,9 +23,25 @@ def result_table(verdicts: Sequence[Verdict]) -> Group:
     caught = sum(not verdict.problems for verdict in verdicts)
     return framed(
         f"{len(verdicts)} bugs in {bases}: {caught} caught",
-        Group(*(kind_table(kind, mine) for kind, mine in kinds.items() if mine)),
+        Group(*(Kind(kind, mine) for kind, mine in kinds.items() if mine)),
         "Meet one: pytest --pyargs shared_specs --impl relu_leaks@numpy_impl",
     )
+
+
+class Kind:
+    """The bugs of one kind: a table, or, where names would break in its columns, line below line."""
+
+    def __init__(self, kind: str, verdicts: Sequence[Verdict]) -> None:
+        self.kind, self.verdicts = kind, verdicts
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if options.max_width >= WIDE:
+            yield kind_table(self.kind, self.verdicts)
+            return
+        yield Text(f"\n{self.kind[0].upper()}{self.kind[1:]}: {len(self.verdicts)}", "bold")
+        for verdict in self.verdicts:
+            bug, stage, caught, said = row(verdict)
+            yield Text.assemble("\n", bug, "\n", stage, ", caught by ", caught, "\n", said)
 
 
 def kind_table(kind: str, verdicts: Sequence[Verdict]) -> Table:

@@ -15,6 +15,8 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from shared_specs.contract import STAGE_NAMES
+
 from ..tables import UserError
 
 TOP = "module"
@@ -50,18 +52,43 @@ class Section(NamedTuple):
         return "only right" if all(row.left is None for row in self.rows) else "differs"
 
 
-def stage_file(implementation: str, stage: str) -> Path:
-    """The file of a stage, found without importing the implementation, so without its framework.
+class Source(NamedTuple):
+    """The code of a stage, and how it is called."""
 
-    Raises UserError when there is no such package, or no such file in it.
+    heading: str
+    code: str
+
+
+def stage_source(implementation: str, stage: str) -> Source:
+    """The file of a stage, or its definitions in a module of one file; nothing is imported, so no framework either.
+
+    Raises UserError when there is no such module, or nothing of the stage in it.
     """
-    spec = importlib.util.find_spec(implementation)
-    if spec is None or not spec.submodule_search_locations:
-        raise UserError(f"{implementation} is not a package, so it has no file for a stage")
-    path = Path(next(iter(spec.submodule_search_locations))) / f"{stage}.py"
-    if not path.is_file():
-        raise UserError(f"{implementation} has no {stage}.py in {path.parent}")
-    return path
+    spec = importlib.util.find_spec(implementation) if "@" not in implementation else None
+    if spec is None or not spec.origin:
+        raise UserError(f"{implementation} has no source that could be read")
+    if spec.submodule_search_locations:
+        path = Path(next(iter(spec.submodule_search_locations))) / f"{stage}.py"
+        if path.is_file():
+            return Source(f"{implementation}/{stage}.py", _read(path))
+    path = Path(spec.origin)
+    source, names = _read(path), STAGE_NAMES[stage]
+    lines = source.splitlines()
+    parts = [numbers for name, numbers in definitions(source).items() if name.partition(".")[0] in names]
+    if not parts:
+        raise UserError(f"{implementation} has no {stage}.py, and {path.name} defines none of {', '.join(names)}")
+    code = "\n\n".join("\n".join(lines[numbers.start - 1 : numbers.stop - 1]) for numbers in parts)
+    return Source(f"{path.name}, {stage}", code)
+
+
+def _read(path: Path) -> str:
+    """Python that can be parsed. Raises UserError for anything else."""
+    try:
+        source = path.read_text(encoding="utf-8")
+        ast.parse(source)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise UserError(f"{path}: cannot be read as Python: {error}") from error
+    return source
 
 
 def definitions(source: str) -> dict[str, range]:
@@ -99,10 +126,10 @@ def summary(sections: Iterable[Section], left: str, right: str) -> str:
 
 def render(left: str, right: str, stage: str) -> RenderableType:
     """The whole view of two implementations' stage, in two columns that share the width."""
-    sources = [stage_file(name, stage).read_text(encoding="utf-8") for name in (left, right)]
-    sections = align(*sources)
-    a, b = ([*Syntax("", "python", theme="ansi_dark").highlight(source).split("\n")] for source in sources)
-    heads = Text(f"  {left}/{stage}.py", "bold"), Text(f"  {right}/{stage}.py", "bold")
+    sources = [stage_source(name, stage) for name in (left, right)]
+    sections = align(*(source.code for source in sources))
+    a, b = ([*Syntax("", "python", theme="ansi_dark").highlight(source.code).split("\n")] for source in sources)
+    heads = Text(f"  {sources[0].heading}", "bold"), Text(f"  {sources[1].heading}", "bold")
     parts: list[RenderableType] = [_columns([heads])]
     for section in sections:
         note = section.verdict.replace("left", f"in {left}").replace("right", f"in {right}")

@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 from ..tables import UserError
+from .preparation import Preparation
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -27,6 +28,8 @@ MODEL = "model.safetensors"
 RESUME = "resume.safetensors"
 FORMAT = "side_by_side checkpoint 1"
 VELOCITY = "velocity."
+PREPARATION = "side_by_side"
+"""The key of the metadata that tells how samples are prepared and what outputs mean."""
 PICKLES = (b"PK\x03\x04", b"\x80")  # what torch.save writes now, and a bare pickle
 
 
@@ -43,14 +46,17 @@ class Checkpoint:
     step: int = 0
     """How many steps are behind it, over all epochs."""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    preparation: Preparation | None = None
 
 
-def save_weights(path: Path, weights: Arrays) -> None:
-    """Write the weights alone, for `load_weights`, and for `safetensors.torch.load_file` and a `torch.nn.Sequential`.
+def save_weights(path: Path, weights: Arrays, preparation: Preparation | None = None) -> None:
+    """Write the weights, with what is needed to use them.
+
+    For `load_weights`, and for `safetensors.torch.load_file` and a `torch.nn.Sequential`.
 
     Raises UserError when the file cannot be written; then the one that was there before is still there.
     """
-    _write(path, _packed(weights, {"format": "pt"}))
+    _write(path, _packed(weights, {"format": "pt", **_use(preparation)}))
 
 
 def load_weights(path: Path) -> dict[str, NDArray[Any]]:
@@ -70,6 +76,18 @@ def load_weights(path: Path) -> dict[str, NDArray[Any]]:
     return weights
 
 
+def load_preparation(path: Path) -> Preparation | None:
+    """How samples are prepared for the weights in a file, and what their outputs mean, if it tells.
+
+    Raises UserError as `load_weights` does, and where that cannot be read.
+    """
+    told = _read(path)[1].get(PREPARATION)
+    try:
+        return None if told is None else Preparation.from_json(told)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: damaged, its scaling and columns cannot be read: {error!r}") from error
+
+
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint, whole or not at all.
 
@@ -77,7 +95,8 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     """
     arrays = {**checkpoint.weights, **{VELOCITY + name: array for name, array in checkpoint.velocities.items()}}
     place = {"epoch": checkpoint.epoch, "batch": checkpoint.batch, "step": checkpoint.step}
-    _write(path, _packed(arrays, {"format": FORMAT, "place": json.dumps(place), "settings": _json(checkpoint)}))
+    metadata = {"format": FORMAT, "place": json.dumps(place), "settings": json.dumps(checkpoint.settings)}
+    _write(path, _packed(arrays, {**metadata, **_use(checkpoint.preparation)}))
 
 
 def load(path: Path) -> Checkpoint:
@@ -129,8 +148,8 @@ def _packed(arrays: Arrays, metadata: dict[str, str]) -> bytes:
     return safetensors.save(whole, metadata)
 
 
-def _json(checkpoint: Checkpoint) -> str:
-    return json.dumps(checkpoint.settings)
+def _use(preparation: Preparation | None) -> dict[str, str]:
+    return {PREPARATION: preparation.to_json()} if preparation else {}
 
 
 def _read(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:

@@ -4,19 +4,22 @@ NumPy and all that stands on it are imported inside the commands, once the numbe
 """
 
 import dataclasses
+import math
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..shell import DTYPES, INTERRUPTED, Dtype, Implementations, chosen, finish, load, progress, widths
+from ..shell import DTYPES, Dtype, Implementations, chosen, finish, load, progress, until_interrupted, widths
 from ..tables import UserError, choose, console
 from ..threads import current, pinned
 from .progress import Watch, bytes_ticker, interruptible
 
 if TYPE_CHECKING:
+    from .checkpoint import Arrays
     from .data import Data
     from .lockstep import Lockstep
     from .train import Run
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
 RUNS = Path("runs")
 
 Sizes = Annotated[str | None, typer.Option(help="Widths of the layers, such as 64-50-10. [default: suits the data]")]
-Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Checkpoints, history and pictures go there.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
+Delimiter = Annotated[str | None, typer.Option(help="Between the columns of a CSV file. [default: recognized]")]
 
 
 def train(
@@ -40,6 +44,8 @@ def train(
     folder: Annotated[Path | None, typer.Option(help="Where the files of mnist or fashion-mnist are.")] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch those files that are missing there.")] = False,
     target: Annotated[str | None, typer.Option(help="The CSV column to predict. [default: the last]")] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="A CSV column to leave out; repeat for more.")] = None,
+    delimiter: Delimiter = None,
     task: Annotated[str | None, typer.Option(help="classes or numbers. [default: by the targets]")] = None,
     sizes: Sizes = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Times through the data. [default: suits the data]")] = None,
@@ -52,8 +58,12 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="Decides the split, the start and the order of the batches.")] = 0,
     dtype: Dtype = "float64",
     device: Annotated[str, typer.Option(help="cpu, cuda, …")] = "cpu",
-    out: Out = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Checkpoints, history and pictures go there. [default: --plots: runs/NUMBER]"),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoints in --out.")] = False,
+    overwrite: Overwrite = False,
     weights: Annotated[Path | None, typer.Option(help="Begin with those of this safetensors file.")] = None,
     plots: Annotated[bool, typer.Option("--plots", help="Draw what was learned, as PNG and SVG.")] = False,
     lockstep: Annotated[bool, typer.Option("--lockstep", help="All at once, compared after every step.")] = False,
@@ -73,33 +83,39 @@ def train(
     from .own import TASKS
 
     names = chosen(impl)
-    task = task and choose("task", task, TASKS)
+    check_options(names, out, resume, overwrite, weights, lockstep, tolerance, every)
+    task = None if task is None else choose("task", task, TASKS)
+    reading = {"folder": folder, "fetch": download, "task": task, "target": target, "delimiter": delimiter}
     with progress() as bar:
-        found = load_data(
-            data, seed, folder=folder, fetch=download, task=task, target=target, on_bytes=bytes_ticker(bar)
-        )
-    given: dict[str, Any] = {"sizes": sizes and widths(sizes), "epochs": epochs, "batch_size": batch_size, "lr": lr}
+        found = load_data(data, seed, drop=drop or (), on_bytes=bytes_ticker(bar), **reading)  # type: ignore[arg-type]
+    given: dict[str, Any] = {
+        "sizes": None if sizes is None else widths(sizes),
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+    }
     given |= {"momentum": momentum, "weight_decay": weight_decay, "dtype": choose("dtype", dtype, DTYPES)}
     given |= {"seed": seed, "device": device}
     settings = dataclasses.replace(
         training.recommended(found), **{name: value for name, value in given.items() if value is not None}
     )
     training.check(settings, found)
-    out = out or (RUNS if plots else None)
-    check_resume(names, out, resume, lockstep)
     start = checkpoint.load_weights(weights) if weights else None
+    out = check_out(names, out, settings, found, resume=resume, overwrite=overwrite, lockstep=lockstep, plots=plots)
+    for sentence in found.told:
+        console().print(sentence, markup=False)
     with interruptible() as stop:
         if lockstep:
-            runs = run_lockstep(names, found, settings, out, tolerance=tolerance, every=every, start=start, stop=stop)
+            runs, problems = run_lockstep(names, found, settings, out, tolerance, every, start, stop)
         else:
-            runs = run_each(names, found, settings, out, resume=resume, start=start, stop=stop)
-    if plots and out:
-        from . import plots as pictures
+            runs, problems = run_each(names, found, settings, out, resume, start, stop)
+        problems += [f"{run.implementation}: {run.problem}" for run in runs if run.stayed_out and impl]
+        if plots and out:
+            from . import plots as pictures
 
-        pictures.save_all(runs, found, out)
-        console().print(f"Pictures are in {out}.", style="dim", soft_wrap=True)
-    if any(run.stopped for run in runs):
-        raise typer.Exit(INTERRUPTED)
+            pictures.save_all(runs, found, out)
+            console().print(f"Pictures are in {out}.", style="dim", soft_wrap=True, markup=False)
+        finish(problems, interrupted=stop())
 
 
 def run_each(
@@ -107,12 +123,11 @@ def run_each(
     data: "Data",
     settings: "Settings",
     out: Path | None,
-    *,
     resume: bool,
-    start: Any,
+    start: "Arrays | None",
     stop: Callable[[], bool],
-) -> "list[Run]":
-    """Train one after the other, and show the table of all."""
+) -> "tuple[list[Run], list[str]]":
+    """Train one after the other, and show the table of all; the runs, and what is wrong with them."""
     from . import results
     from .train import steps, train
 
@@ -120,27 +135,19 @@ def run_each(
     for name in names:
         if stop():
             break
+        net = load(name)
         with progress() as bar:
             watch = Watch(bar, name, steps(settings, data), settings.batch_size)
+            told = {"on_batch": watch.batch, "on_epoch": watch.epoch, "stop": stop}
             runs.append(
-                train(
-                    name,
-                    load(name),
-                    data,
-                    settings,
-                    out=out and out / name,
-                    resume=resume,
-                    weights=start,
-                    on_batch=watch.batch,
-                    on_epoch=watch.epoch,
-                    stop=stop,
-                )
+                train(name, net, data, settings, out=out and out / name, resume=resume, weights=start, **told)  # type: ignore[arg-type]
             )
     show = console()
     show.print(results.result_table(runs, data, settings))
-    show.print(results.agreement(runs))
-    tell(results.problems(runs, settings), stopped=stop())
-    return runs
+    if sentence := results.agreement(runs):
+        show.print(sentence)
+    not_begun = [f"{name}: not begun" for name in names[len(runs) :]]
+    return runs, results.problems(runs, settings) + not_begun
 
 
 def run_lockstep(
@@ -148,12 +155,11 @@ def run_lockstep(
     data: "Data",
     settings: "Settings",
     out: Path | None,
-    *,
     tolerance: float | None,
     every: int | None,
-    start: Any,
+    start: "Arrays | None",
     stop: Callable[[], bool],
-) -> "list[Run]":
+) -> "tuple[list[Run], list[str]]":
     """Train all at once, and show the table of what was compared and the table of all."""
     from . import lockstep, results
     from .train import steps
@@ -161,6 +167,7 @@ def run_lockstep(
     show = console()
     total = steps(settings, data)
     write = lockstep.to_file(out / lockstep.FILE) if out else None
+    nets = {name: load(name) for name in names}
     with progress() as bar:
         task = bar.add_task("lockstep", total=total)
         above = bar.console if show.is_terminal and bar.console.is_terminal else show  # a bar makes room for its own
@@ -174,40 +181,94 @@ def run_lockstep(
             if write:
                 write(step, loss, differences)
 
-        nets = {name: load(name) for name in names}
         result: Lockstep = lockstep.lockstep(
             nets, data, settings, tolerance=tolerance, weights=start, on_step=report, stop=stop
         )
     show.print(lockstep.result_table(result))
     show.print(results.result_table(result.runs, data, settings))
-    tell(lockstep.problems(result, settings), stopped=stop())
-    return result.runs
+    return result.runs, lockstep.problems(result, settings)
+
+
+def predict(
+    weights: Annotated[Path, typer.Option(help="A model.safetensors that `train --out` has written.")],
+    data: Annotated[
+        Path, typer.Option(metavar="PATH", help="A CSV file with the same columns, an NPZ file with x, or IDX images.")
+    ],
+    impl: Annotated[str | None, typer.Option(help="Who computes. [default: numpy_impl, or the first there is]")] = None,
+    delimiter: Delimiter = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A CSV file. [default: the terminal; in a pipe, CSV]")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Use a trained net on samples that it has not seen: a prediction a sample, in the order of the file."""
+    single_thread()
+    from ..folders import refuse_to_replace
+    from . import predict as using
+    from .checkpoint import load_preparation, load_weights
+    from .results import REFERENCE
+
+    if overwrite and not out:
+        raise UserError("--overwrite is for --out FILE")
+    refuse_to_replace([out] if out and not overwrite else [], "--overwrite replaces it")
+    name = chosen([impl] if impl else None, first=REFERENCE)[0]
+    preparation = load_preparation(weights)
+    if preparation is None:
+        said = f"{weights} does not tell of scaling, columns or classes: the net gets the numbers as they are"
+        console(stderr=True).print(said, style="yellow", soft_wrap=True, markup=False)
+    result = using.predict(load(name), load_weights(weights), preparation, data, delimiter)
+    if out:
+        using.save(result, out)
+    elif sys.stdout.isatty():
+        console().print(using.result_table(result))
+    else:
+        sys.stdout.write(using.text(result))
+    finish(using.problems(result))
 
 
 def init(
     impl: Implementations = None,
-    layers: Annotated[int, typer.Option(min=1, help="How many, one after the other.")] = 50,
-    width: Annotated[int, typer.Option(min=1, help="Units a layer.")] = 100,
-    batch: Annotated[int, typer.Option(min=1, help="Samples.")] = 200,
+    layers: Annotated[int, typer.Option(min=1, max=10_000, help="How many, one after the other.")] = 50,
+    width: Annotated[int, typer.Option(min=1, max=10_000, help="Units a layer.")] = 100,
+    batch: Annotated[int, typer.Option(min=1, max=100_000, help="Samples.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Of the inputs and the weights.")] = 0,
     dtype: Annotated[str, typer.Option(help="float32, which stacks leave on both sides, or float64.")] = "float32",
-    out: Out = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="A picture of the stacks goes there.")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Send a batch through stacks of layers that start in different ways: exploding, vanishing, Xavier, Kaiming."""
     single_thread()
+    from ..folders import refuse_to_replace
     from . import init as stacks
     from . import plots
 
     choose("dtype", dtype, DTYPES)
-    for name in chosen(impl):
-        with progress() as bar:
-            bar.add_task(name, total=None)
-            results = stacks.experiment(load(name), layers, width, batch, seed, dtype)
-        console().print(stacks.result_table(name, results))
-        if out:
-            plots.save_init(results, out / f"init-{name}", name)
+    names, problems = chosen(impl), []
+    if overwrite and not out:
+        raise UserError("--overwrite is for --out DIR")
+    pictures = {name: out / f"init-{name}" for name in names} if out else {}
+    refuse_to_replace(
+        [picture.with_name(f"{picture.name}.{kind}") for picture in pictures.values() for kind in plots.FORMATS]
+        if not overwrite
+        else [],
+        "--overwrite replaces it, another --out keeps it",
+    )
+    with until_interrupted() as stop:
+        for name in names:
+            net = load(name)
+            try:
+                with progress() as bar:
+                    bar.add_task(name, total=None)
+                    results = stacks.experiment(net, layers, width, batch, seed, dtype)
+            except UserError as error:
+                problems.append(str(error))
+                continue
+            console().print(stacks.result_table(name, results))
+            if out:
+                plots.save_init(results, pictures[name], name)
     if out:
-        console().print(f"Pictures are in {out}.", style="dim", soft_wrap=True)
+        console().print(f"Pictures are in {out}.", style="dim", soft_wrap=True, markup=False)
+    finish(problems, stop.pressed)
 
 
 def single_thread() -> None:
@@ -215,24 +276,65 @@ def single_thread() -> None:
     os.environ.update({**pinned(1), **current()})
 
 
-def check_resume(names: Sequence[str], out: Path | None, resume: bool, lockstep: bool) -> None:
-    """Raises UserError when there is nothing to resume."""
-    from .checkpoint import RESUME
-
-    if not resume:
-        return
-    if lockstep:
+def check_options(
+    names: Sequence[str],
+    out: Path | None,
+    resume: bool,
+    overwrite: bool,
+    weights: Path | None,
+    lockstep: bool,
+    tolerance: float | None,
+    every: int | None,
+) -> None:
+    """Raises UserError for options that exclude each other, or do nothing without another one."""
+    if not lockstep and (every is not None or tolerance is not None):
+        raise UserError(f"{'--tolerance' if every is None else '--every'} is for --lockstep")
+    if tolerance is not None and not math.isfinite(tolerance):
+        raise UserError(f"--tolerance {tolerance:g}, expected a finite number")
+    if lockstep and len(names) < 2:
+        raise UserError(f"--lockstep compares implementations, expected at least two, got {names[0]} alone")
+    if lockstep and resume:
         raise UserError("--lockstep keeps no checkpoints, so that there is nothing to --resume")
+    if resume and (overwrite or weights):
+        raise UserError(
+            f"--resume goes on from what is in --out, {'--overwrite' if overwrite else '--weights'} does not"
+        )
+    if (resume or overwrite) and out is None:
+        raise UserError(f"{'--resume' if resume else '--overwrite'} needs --out, the folder that has the checkpoints")
+
+
+def check_out(
+    names: Sequence[str],
+    out: Path | None,
+    settings: "Settings",
+    data: "Data",
+    *,
+    resume: bool,
+    overwrite: bool,
+    lockstep: bool,
+    plots: bool,
+) -> Path | None:
+    """The folder to write to: the one that was named, or a new one for pictures.
+
+    Raises UserError when there is nothing to resume, or when a file would be replaced.
+    """
+    from ..folders import fresh, refuse_to_replace
+    from .checkpoint import MODEL, RESUME
+    from .history import FILE
+    from .lockstep import FILE as STEPS
+    from .train import check_resume
+
     if out is None:
-        raise UserError("--resume needs --out, the folder that has the checkpoints")
-    if not any((out / name / RESUME).exists() for name in names):
-        raise UserError(f"nothing to resume in {out}, expected {out / names[0] / RESUME}")
-
-
-def tell(problems: Sequence[str], stopped: bool) -> None:
-    """Say what is wrong; exit with 1, unless Ctrl-C was pressed, for which the exit code is another."""
-    if stopped:
-        for problem in problems:
-            console(stderr=True).print(problem, style="yellow", soft_wrap=True, markup=False)
-    else:
-        finish(problems)
+        return fresh(RUNS) if plots else None
+    checkpoints = [out / name / RESUME for name in names]
+    if resume:
+        if not any(path.exists() for path in checkpoints):
+            raise UserError(f"nothing to resume in {out}, expected {checkpoints[0]}")
+        for path in checkpoints:
+            check_resume(path, settings, data)
+    elif not overwrite:
+        own = [out / STEPS] if lockstep else [out / name / file for name in names for file in (RESUME, MODEL, FILE)]
+        ways = "--overwrite replaces it, another --out keeps it"
+        pictures = [out / "losses.png"] if plots else []
+        refuse_to_replace([*own, *pictures], ways if lockstep else f"--resume goes on from it, {ways}")
+    return out

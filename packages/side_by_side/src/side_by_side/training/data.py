@@ -1,16 +1,19 @@
 """Real data, split once: a part to train on, a part to choose settings by, and a part to test what came of it."""
 
 import hashlib
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..tables import UserError, choose
-from . import download, idx, own
+from . import download, idx, own, sheet
+from .preparation import Preparation, standard
 
 Array = NDArray[Any]
 Parts = tuple[Array, Array, Array, Array, Array, Array]
@@ -19,6 +22,12 @@ HELD_OUT = 0.2  # half of it to validate, half to test
 FEWEST = 20  # samples that are worth a split
 EMBEDDED = ("digits", "diabetes", "tripler")
 NAMES = (*EMBEDDED, *download.SOURCES)
+MEANT_FOR = {
+    **dict.fromkeys(("--target", "--drop", "--delimiter"), (".csv",)),
+    "--task": (".csv", ".npz"),
+    **dict.fromkeys(("--folder", "--download"), tuple(download.SOURCES)),
+}
+DIGITS = tuple(map(str, range(10)))
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,10 @@ class Data:
     """None where numbers are to be predicted."""
     image: tuple[int, int] | None = None
     """Height and width, where a sample is an image."""
+    preparation: Preparation = field(default_factory=Preparation)
+    """What was done to make these samples of those in the file."""
+    told: Sequence[str] = ()
+    """How a file of one's own was understood, a sentence each."""
 
     @property
     def n_in(self) -> int:
@@ -72,28 +85,44 @@ def load(
     fetch: bool = False,
     task: str | None = None,
     target: str | None = None,
+    drop: Sequence[str] = (),
+    delimiter: str | None = None,
     on_bytes: download.OnBytes | None = None,
 ) -> Data:
     """The data of that name, or of a path: a folder of IDX files, a CSV or an NPZ file.
 
     `seed` decides the split where the data does not come split. `folder` has, or with `fetch` gets, the files of mnist
-    or fashion-mnist. `task` ("classes" or "numbers") and `target` (a column) tell what to make of a CSV or NPZ file.
+    or fashion-mnist. `task` ("classes" or "numbers") tells what to make of the targets of a CSV or NPZ file, `target`,
+    `drop` (columns) and `delimiter` how to read a CSV file.
 
-    Raises UserError, in one line, for everything that is wrong with the name or in the files.
+    Raises UserError, in one line, for everything that is wrong with the name or in the files, and for what does nothing
+    for such data.
     """
+    path = Path(name)
+    kind = name if name in NAMES else path.suffix.lower()
+    given = {"--target": target, "--drop": drop, "--delimiter": delimiter, "--task": task, "--folder": folder}
+    _refuse_idle(name, kind, {**given, "--download": fetch})
     if name in EMBEDDED:
         return {"digits": digits, "diabetes": diabetes, "tripler": tripler}[name](seed)
     if name in download.SOURCES:
-        return mnist(name, folder or Path(name), fetch, on_bytes)
-    path = Path(name)
+        return mnist(name, folder or path, fetch, on_bytes)
     if not path.exists():
         choose("data", name, (*NAMES, "a path"))
     if path.is_dir():
-        return images(path.name, path)
-    if path.suffix.lower() not in (".csv", ".npz"):
-        raise UserError(f"{path}: expected a folder of IDX files, or a file that ends in .csv or .npz")
-    arrays = own.read_csv(path, target, task) if path.suffix.lower() == ".csv" else own.read_npz(path)
-    return from_arrays(path.name, *arrays, seed=seed, task=task)
+        return images(path.resolve().name, path)
+    if kind == ".csv":
+        samples = own.read_csv(sheet.read(path, delimiter), target, task, drop)
+        return prepared(path.name, samples, seed)
+    if kind == ".npz":
+        return from_arrays(path.name, *own.read_npz(path), seed=seed, task=task)
+    raise UserError(f"{path}: expected a folder of IDX files, or a file that ends in .csv or .npz")
+
+
+def _refuse_idle(name: str, kind: str, given: Mapping[str, object]) -> None:
+    """Raises UserError for an option that does nothing for such data."""
+    for option, value in given.items():
+        if value not in (None, (), False) and kind not in MEANT_FOR[option]:
+            raise UserError(f"{option} is for {' and '.join(MEANT_FOR[option])} alone, not for {name}")
 
 
 def digits(seed: int = 0) -> Data:
@@ -101,7 +130,8 @@ def digits(seed: int = 0) -> Data:
     from sklearn.datasets import load_digits
 
     x, y = load_digits(return_X_y=True)
-    return Data("digits", *split(x / 16, y, seed), n_classes=10, image=(8, 8))
+    preparation = Preparation(std=(16.0,), target="digit", classes=DIGITS)
+    return Data("digits", *split(x / 16, y, seed), n_classes=10, image=(8, 8), preparation=preparation)
 
 
 def diabetes(seed: int = 0) -> Data:
@@ -140,35 +170,47 @@ def images(name: str, folder: Path) -> Data:
     labels, labels_test = y.astype("int64"), y_test.astype("int64")
     n = len(x) - len(x) // 6
     train, valid = (flat[:n], labels[:n]), (flat[n:], labels[n:])
-    return Data(name, *train, *valid, flat_test, labels_test, n_classes=idx.N_CLASSES, image=(height, width))
+    preparation = Preparation(std=(255.0,), target="class", classes=DIGITS)
+    return Data(name, *train, *valid, flat_test, labels_test, idx.N_CLASSES, (height, width), preparation)
 
 
 def from_arrays(name: str, x: Array, y: Array, *test: Array, seed: int = 0, task: str | None = None) -> Data:
     """Data of one's own, split by the seed; x_test and y_test may follow, then only the validation part is split off.
 
-    Every column of x, and y where it is numbers, is standardized with the mean and the deviation of the training part.
-
     Raises UserError for what `own.checked` refuses, and for too few samples.
     """
-    x, y = own.checked(name, x, y, task)
-    if len(x) < FEWEST:
-        raise UserError(f"{name}: {len(x)} samples, expected at least {FEWEST}")
-    if test:
-        x_test, y_test = own.checked(f"{name}, test part", test[0], test[1], task or _task(y))
-        if x_test.shape[1] != x.shape[1] or y_test.shape[1:] != y.shape[1:]:
-            raise UserError(f"{name}: test samples of {x_test.shape[1]} numbers, expected {x.shape[1]} as in x")
-        parts = (*hold_out(x, y, HELD_OUT / 2, seed), x_test, y_test)
-    else:
-        parts = split(x, y, seed)
-    x, y, x_valid, y_valid, x_test, y_test = parts
-    x, x_valid, x_test = standardized(x, x_valid, x_test)
-    if _task(y) == "numbers":
-        y, y_valid, y_test = standardized(y, y_valid, y_test)
-        return Data(name, x, y, x_valid, y_valid, x_test, y_test)
-    n_classes = int(max(part.max() for part in (y, y_valid, y_test))) + 1
-    if n_classes < 2:
-        raise UserError(f"{name}: one class only, expected at least two")
-    return Data(name, x, y, x_valid, y_valid, x_test, y_test, n_classes)
+    samples = own.checked(name, x, y, task)
+    if not test:
+        return prepared(name, samples, seed)
+    x_test, y_test = test
+    own.checked(f"{name}, test part", x_test, y_test, task="numbers")
+    if x_test.shape[1:] != x.shape[1:] or y_test.shape[1:] != y.shape[1:]:
+        numbers = math.prod(x_test.shape[1:]), math.prod(x.shape[1:])
+        raise UserError(
+            f"{name}: test samples of {numbers[0]} numbers, expected {numbers[1]} as in x, and y_test like y"
+        )
+    both = own.checked(name, np.concatenate([x, x_test]), np.concatenate([y, y_test]), task)
+    return prepared(name, both, seed, n_test=len(test[0]))
+
+
+def prepared(name: str, samples: own.Samples, seed: int, n_test: int = 0) -> Data:
+    """Split by the seed, or the last `n_test` to test; standardized with mean and deviation of what is trained on.
+
+    Raises UserError for too few samples.
+    """
+    x, y = samples.x, samples.y
+    n = len(x) - n_test
+    if n < FEWEST:
+        raise UserError(f"{name}: {n} samples, expected at least {FEWEST}")
+    parts = (*hold_out(x[:n], y[:n], HELD_OUT / 2, seed), x[n:], y[n:]) if n_test else split(x, y, seed)
+    mean, std = standard(parts[0])
+    preparation = Preparation(mean, std, samples.columns, samples.target, samples.classes)
+    if not samples.classes:
+        target_mean, target_std = standard(parts[1])
+        preparation = replace(preparation, target_mean=target_mean, target_std=target_std)
+        parts = cast(Parts, tuple(preparation.targets(part) if i % 2 else part for i, part in enumerate(parts)))
+    parts = cast(Parts, tuple(part if i % 2 else preparation.inputs(part) for i, part in enumerate(parts)))
+    return Data(name, *parts, len(samples.classes) or None, preparation=preparation, told=samples.told)
 
 
 def split(x: Array, y: Array, seed: int) -> Parts:
@@ -181,18 +223,12 @@ def hold_out(x: Array, y: Array, part: float, seed: int) -> tuple[Array, Array, 
     """x, y of what remains and of the part held out by the seed, of each class where all are common enough."""
     from sklearn.model_selection import train_test_split
 
+    state = seed if seed < 2**32 else np.random.RandomState(np.random.MT19937(seed))
     common = _task(y) == "classes" and np.unique(y, return_counts=True)[1].min() >= 1 / part
     remains, held_out, y_remains, y_held_out = train_test_split(
-        x, y, test_size=part, random_state=seed, stratify=y if common else None
+        x, y, test_size=part, random_state=state, stratify=y if common else None
     )
     return remains, y_remains, held_out, y_held_out
-
-
-def standardized(train: Array, *others: Array) -> tuple[Array, ...]:
-    """All with the mean of `train` subtracted, and divided by its standard deviation where there is one."""
-    mean, std = train.mean(axis=0), train.std(axis=0)
-    std = np.where(std > 0, std, 1.0)
-    return tuple((part - mean) / std for part in (train, *others))
 
 
 def _task(y: Array) -> str:

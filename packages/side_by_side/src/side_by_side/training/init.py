@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from rich.console import Group
 
 from ..tables import UserError, framed, table
+from .trouble import raised
 
 NEEDED = ("DTYPES", "asarray", "tolist", "normal", "linear", "relu", "xavier_std", "kaiming_std")
 BINS = 600
@@ -63,12 +64,15 @@ def experiment(
 ) -> dict[str, list[Layer]]:
     """Scheme → what the activations after each layer are like; in float64 where the implementation has nothing else.
 
-    Raises UserError when the implementation lacks a name.
+    Raises UserError when the implementation lacks a name, or raises an error.
     """
     if missing := [name for name in NEEDED if not hasattr(net, name)]:
         raise UserError(f"{net.__name__} does not provide {', '.join(missing)}")
     dtype = dtype if dtype in net.DTYPES else net.DTYPES[0]
-    return {scheme.name: stack(net, scheme, layers, width, batch, seed, dtype) for scheme in SCHEMES}
+    try:
+        return {scheme.name: stack(net, scheme, layers, width, batch, seed, dtype) for scheme in SCHEMES}
+    except Exception as error:  # whatever a half-done implementation may do
+        raise UserError(f"{net.__name__} {raised(error)}") from error
 
 
 def stack(net: ModuleType, scheme: Scheme, layers: int, width: int, batch: int, seed: int, dtype: str) -> list[Layer]:

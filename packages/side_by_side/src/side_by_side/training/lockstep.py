@@ -7,9 +7,8 @@ gradient and every parameter: the difference of the two that are farthest apart,
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,7 +23,7 @@ from .data import Data
 from .history import Epoch
 from .train import Run, finished
 from .trainee import Settings, Trainee, hindrance
-from .trouble import diagnosis
+from .trouble import diagnosis, raised
 
 TOLERANCES = {"float64": (1e-9, math.inf), "float32": (1e-3, 100)}
 """Relative, and up to which step. The contract's bounds are for one step; rounding grows on the way.
@@ -92,37 +91,73 @@ def lockstep(
     """
     tolerance, last = TOLERANCES[settings.dtype] if tolerance is None else (tolerance, math.inf)
     result = Lockstep()
-    trainees = []
-    for name, net in nets.items():
-        if problem := hindrance(net, settings):
-            result.runs.append(Run(name, problem=problem))
-        else:
-            trainees.append(Trainee(name, net, data, settings, weights))
-    losses: list[list[float]] = [[] for _ in trainees]
-    seconds = [0.0 for _ in trainees]
-    for number, batches in enumerate(islice(zip(*(trainee.steps() for trainee in trainees), strict=True), steps)):
-        seen = []
-        for i, (trainee, batch) in enumerate(zip(trainees, batches, strict=True)):
-            began = time.perf_counter()
-            losses[i].append(trainee.take_step(*batch))
-            seconds[i] += time.perf_counter() - began
-            seen.append(_seen(trainee, batch, losses[i][-1]))
+    lanes = list(_lanes(nets, data, settings, weights, result))
+    total = len(lanes) and lanes[0].trainee.steps_an_epoch * settings.epochs
+    for number in range(total if steps is None else min(steps, total)):
+        lanes = [lane for lane in lanes if _steps(lane, result)]
+        if not lanes:
+            break
+        seen = [lane.seen for lane in lanes]
         differences = compare(seen)
         _note(result, number, differences)
         if on_step:
-            on_step(number, losses[0][-1], differences)
-        if broken := _broken(number, differences, tolerance, number >= last, trainees, seen):
+            on_step(number, lanes[0].losses[-1], differences)
+        if broken := _broken(number, differences, tolerance, number >= last, [lane.trainee for lane in lanes], seen):
             result.broken = broken
             break
-        if not any(math.isfinite(own[-1]) for own in losses):
+        if not any(math.isfinite(lane.losses[-1]) for lane in lanes):
             break
         if stop():
             result.stopped = True
             break
-    for trainee, own, took in zip(trainees, losses, seconds, strict=True):
-        result.runs.append(_run(trainee, own, took, settings, data))
+    result.runs += [_run(lane, settings, data) for lane in lanes]
     result.runs.sort(key=lambda run: list(nets).index(run.implementation))
     return result
+
+
+@dataclass
+class _Lane:
+    """One of those that run side by side."""
+
+    trainee: Trainee
+    batches: Iterator[tuple[Any, Any]]
+    losses: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    seen: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """What the last step showed."""
+
+
+def _lanes(
+    nets: Mapping[str, ModuleType], data: Data, settings: Settings, weights: Arrays | None, result: Lockstep
+) -> Iterator[_Lane]:
+    """A lane for each that can run; the others get their Run at once."""
+    for name, net in nets.items():
+        if problem := hindrance(net, settings):
+            result.runs.append(Run(name, problem=problem))
+            continue
+        try:
+            trainee = Trainee(name, net, data, settings, weights)
+            yield _Lane(trainee, trainee.steps())
+        except UserError:
+            raise
+        except Exception as error:  # whatever a half-done implementation may do
+            result.runs.append(Run(name, problem=raised(error), failed=True))
+
+
+def _steps(lane: _Lane, result: Lockstep) -> bool:
+    """Whether it has taken a step; where it cannot, it gets its Run, and the others go on without it."""
+    try:
+        batch = next(lane.batches)
+        began = time.perf_counter()
+        lane.losses.append(lane.trainee.take_step(*batch))
+        lane.seconds += time.perf_counter() - began
+        lane.seen = _seen(lane.trainee, batch, lane.losses[-1])
+    except Exception as error:
+        ended = isinstance(error, StopIteration)
+        problem = "its Batches end too early" if ended else raised(error)
+        result.runs.append(Run(lane.trainee.name, problem=f"step {len(lane.losses)}: {problem}", failed=True))
+        return False
+    return True
 
 
 def compare(seen: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, float]:
@@ -164,12 +199,15 @@ def to_file(path: Path) -> OnStep:
 
 def result_table(result: Lockstep) -> Group:
     """A row a tensor: its largest difference, the step of it, and the difference after the last step."""
-    names = [run.implementation for run in result.runs if not (run.problem and run.problem.startswith("not run"))]
+    names = [run.implementation for run in result.runs if not run.stayed_out]
     rows = table("tensor", "largest difference", "at step", f"after step {result.steps - 1}")
     for tensor, (largest, step) in result.largest.items():
         rows.add_row(tensor, f"{largest:.1e}", f"{step:,}", f"{result.last[tensor]:.1e}")
     title = f"Lockstep of {', '.join(names)} over {result.steps:,} steps"
-    return framed(title, rows, "A difference is relative to the largest element of the tensor, over all pairs.")
+    notes = ["A difference is relative to the largest element of the tensor, over all pairs."]
+    if len(names) > 1 and result.steps and worst(result) == 0:
+        notes.append("All equal to the last bit: if their code differs, training does not come to where it does.")
+    return framed(title, rows, *notes)
 
 
 def _seen(trainee: Trainee, batch: tuple[Any, Any], loss: float) -> dict[str, NDArray[Any]]:
@@ -221,17 +259,17 @@ def _outlier(seen: Sequence[Mapping[str, NDArray[Any]]], name: str) -> int:
     return distances.index(max(distances))
 
 
-def _run(trainee: Trainee, losses: list[float], seconds: float, settings: Settings, data: Data) -> Run:
-    size = trainee.steps_an_epoch
+def _run(lane: _Lane, settings: Settings, data: Data) -> Run:
+    name, losses, size = lane.trainee.name, lane.losses, lane.trainee.steps_an_epoch
     epochs = [
-        Epoch(i, i * size, losses[i * size : (i + 1) * size], seconds * size / max(len(losses), 1), math.nan)
+        Epoch(i, i * size, losses[i * size : (i + 1) * size], lane.seconds * size / max(len(losses), 1), math.nan)
         for i in range(math.ceil(len(losses) / size))
     ]
     if losses and not math.isfinite(losses[-1]):
-        return Run(trainee.name, epochs, problem=diagnosis(losses, settings, data), failed=True)
+        return Run(name, epochs, problem=diagnosis(losses, settings, data), failed=True)
     if len(losses) < settings.epochs * size:
-        return Run(trainee.name, epochs, problem=f"ended after {len(losses)} steps")
-    return finished(trainee, epochs)
+        return Run(name, epochs, problem=f"ended after {len(losses)} steps", stopped=True)
+    return finished(lane.trainee, epochs)
 
 
 def worst(result: Lockstep) -> float:
@@ -246,7 +284,9 @@ def problems(result: Lockstep, settings: Settings) -> list[str]:
         advice = "; so late in float32 it may be rounding that has grown, --dtype float64 tells it from a mistake"
         return [str(result.broken) + (advice if grown else "")]
     if result.stopped:
-        return [f"stopped after step {result.steps - 1}"]
+        return [f"stopped after step {result.steps - 1}; --lockstep keeps no checkpoints, it begins anew"]
     if failed := [f"{run.implementation}: {run.problem}" for run in result.runs if run.failed]:
         return failed
-    return [] if result.steps else ["no implementation was trained to the end"]
+    if sum(not run.stayed_out for run in result.runs) < 2:
+        return ["lockstep compares implementations, expected at least two that can be trained so"]
+    return []

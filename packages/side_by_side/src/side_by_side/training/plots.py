@@ -24,6 +24,11 @@ MOST_UNITS = 100
 """Of the first layer, that are drawn."""
 MOST_LABELLED = 26
 """Classes, that are written out."""
+LARGEST = 14.0
+"""Inches, whatever there is to draw."""
+MOST_PANELS = 10
+MANY = 10_000
+"""Points, of which an SVG file gets a picture instead of each."""
 
 STYLE: Any = {
     "font.size": 10,
@@ -54,11 +59,15 @@ def save_all(runs: Sequence[Run], data: Data, out: Path) -> list[Path]:
     normed = [run for run in trained if any(epoch.grad_norms for epoch in run.epochs)]
     if normed:
         files += save(gradient_norms(normed), out / "gradient-norms")
+    if any(math.isfinite(epoch.validation) for run in trained for epoch in run.epochs):
+        files += save(validation(trained, data), out / "validation")
     for run in complete:
         if data.image and "0.weight" in run.weights:
             files += save(first_weights(run, data.image), out / run.implementation / "first-weights")
         if data.n_classes and run.outputs is not None:
             files += save(confusion(run, data), out / run.implementation / "confusion")
+        if not data.n_classes and run.outputs is not None:
+            files += save(predicted(run, data), out / run.implementation / "predicted")
     return files
 
 
@@ -105,7 +114,7 @@ def losses(runs: Sequence[Run], data: Data) -> Figure:
     others = [(i, run) for i, run in enumerate(runs) if run is not first]
     with _drawn(9, 6.5 if others else 4, 2 if others else 1) as (figure, axes):
         above = axes[0, 0]
-        above.plot(first.losses, color="0.85", lw=0.8, label="every batch")
+        above.plot(first.losses, color="0.85", lw=0.8, label="every batch", rasterized=len(first.losses) > MANY)
         for i, run in enumerate(runs):
             middles = [epoch.step + (len(epoch.losses) - 1) / 2 for epoch in run.epochs]
             means = [sum(epoch.losses) / len(epoch.losses) for epoch in run.epochs]
@@ -127,7 +136,7 @@ def _differences(axis: Axes, first: Run, others: Sequence[tuple[int, Run]]) -> N
     for i, run in others:
         pairs = zip(run.losses, first.losses, strict=False)
         apart = [abs(a - b) / max(abs(a), abs(b)) if a != b else math.nan for a, b in pairs]
-        axis.plot(apart, ".", ms=2.5, color=_color(i), label=run.implementation)
+        axis.plot(apart, ".", ms=2.5, color=_color(i), label=run.implementation, rasterized=len(apart) > MANY)
         found += apart
     _log_scale(axis, found)
     if all(map(math.isnan, found)):
@@ -137,9 +146,39 @@ def _differences(axis: Axes, first: Run, others: Sequence[tuple[int, Run]]) -> N
     axis.set(title=title, ylabel="difference")
 
 
+def validation(runs: Sequence[Run], data: Data) -> Figure:
+    """The score on the validation part after each epoch, the implementations on top of each other."""
+    with _drawn(9, 4) as (figure, ((axis,),)):
+        for i, run in enumerate(runs):
+            scores = [epoch.validation for epoch in run.epochs]
+            axis.plot([epoch.epoch + 1 for epoch in run.epochs], scores, label=_label(run), **_stroke(i, len(runs)))
+        axis.set(title=f"Validation on {data.name}, after each epoch", xlabel="epoch", ylabel=data.score)
+        axis.set_xlim(left=0.5)
+        axis.xaxis.set_major_locator(_whole_numbers())
+        axis.legend(ncols=3)
+    return figure
+
+
+def predicted(run: Run, data: Data) -> Figure:
+    """What the net predicts for each sample of the test part against what is true, in units of the target."""
+    true, guess = (data.preparation.numbers(np.asarray(part)).ravel() for part in (data.y_test, run.outputs))
+    low, high = min(true.min(), guess.min()), max(true.max(), guess.max())
+    with _drawn(5.5, 5.5) as (figure, ((axis,),)):
+        axis.plot([low, high], [low, high], color="0.5", lw=0.8, ls="--")
+        axis.plot(true, guess, ".", color=COLORS[0], alpha=0.6, rasterized=len(true) > MANY)
+        axis.set(title=f"{run.implementation}: R² {run.score:.4f} in the test", aspect="equal")
+        axis.set(xlabel=f"true {data.preparation.target}", ylabel=f"predicted {data.preparation.target}")
+    return figure
+
+
 def gradient_norms(runs: Sequence[Run]) -> Figure:
-    """√Σg² of every parameter at the end of each epoch, a panel each, the implementations on top of each other."""
+    """√Σg² of every parameter at the end of each epoch, a panel each, the implementations on top of each other.
+
+    Of a deep net, of the first parameters and the last.
+    """
     names = list(dict.fromkeys(name for run in runs for epoch in run.epochs for name in epoch.grad_norms))
+    if len(names) > MOST_PANELS:
+        names = [*names[: MOST_PANELS // 2], *names[-MOST_PANELS // 2 :]]
     first = next((run for run in runs if run.problem is None), runs[0])
     columns = min(2, len(names))
     rows = math.ceil(len(names) / columns)
@@ -182,7 +221,8 @@ def confusion(run: Run, data: Data) -> Figure:
     """How often each class of the test part was taken for each other one."""
     counts = confusion_matrix(run, data)
     n = len(counts)
-    size = max(4.5, 0.45 * n + 1.6)
+    size = min(max(4.5, 0.45 * n + 1.6), LARGEST)
+    names = [_short(name) for name in data.preparation.classes or range(n)]
     right = np.eye(n, dtype=bool)
     wrong = np.where(right, 0, counts)
     with _drawn(size, size) as (figure, ((axis,),)):
@@ -191,13 +231,15 @@ def confusion(run: Run, data: Data) -> Figure:
         axis.imshow(np.where(wrong > 0, wrong, np.nan), cmap="Reds", vmin=0, vmax=2 * max(2, wrong.max()))
         axis.set_xticks(np.arange(n + 1) - 0.5, minor=True)
         axis.set_yticks(np.arange(n + 1) - 0.5, minor=True)
-        axis.grid(visible=True, which="minor", color="0.9", alpha=1, lw=1)
+        if n <= MOST_LABELLED:
+            axis.grid(visible=True, which="minor", color="0.9", alpha=1, lw=1)
         axis.tick_params(which="minor", length=0)
         if n <= MOST_LABELLED:
             for (i, j), count in np.ndenumerate(counts):
                 if count:
                     axis.text(j, i, f"{count}", ha="center", va="center", fontsize=9)
-            axis.set(xticks=range(n), yticks=range(n))
+            axis.set_xticks(range(n), names, rotation=0 if max(map(len, names)) < 3 else 90)
+            axis.set_yticks(range(n), names)
         title = f"{run.implementation}: {run.score:.2%} right, {wrong.sum():,} of {counts.sum():,} wrong"
         axis.set(title=title, xlabel="taken for", ylabel="is")
     return figure
@@ -288,6 +330,10 @@ def _log_scale(axis: Axes, values: Sequence[float], others: Sequence[float] = ()
 
 def _whole_numbers() -> MaxNLocator:
     return MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10])
+
+
+def _short(name: object) -> str:
+    return text if len(text := str(name)) <= 20 else f"{text[:19]}…"
 
 
 def _label(run: Run) -> str:

@@ -1,5 +1,6 @@
 """While nets train: a bar that tells how each is doing, and a way to stop them between two steps."""
 
+import math
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -55,16 +56,22 @@ def bytes_ticker(bar: Progress) -> Callable[[str, int, int | None], None]:
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Gives a function that is true once somebody has pressed Ctrl-C; pressed again, it interrupts at once."""
-    pressed = False
+    """Gives a function that is true once somebody has pressed Ctrl-C; pressed again later, it interrupts at once.
+
+    What comes within a second is the same press: make and tox hand on their own. Once pressed, nothing interrupts what
+    the command does last.
+    """
+    pressed = math.inf
 
     def press(signum: int, frame: FrameType | None) -> None:
         nonlocal pressed
-        pressed = True
-        signal.signal(signal.SIGINT, before)
+        if time.monotonic() > pressed + 1:
+            raise KeyboardInterrupt
+        pressed = min(pressed, time.monotonic())
 
-    before = signal.signal(signal.SIGINT, press)
+    before = {number: signal.signal(number, press) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: pressed
+        yield lambda: pressed < math.inf
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler if pressed == math.inf else signal.SIG_IGN)

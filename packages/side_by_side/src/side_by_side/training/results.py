@@ -37,6 +37,11 @@ def farthest(run: Run, runs: Iterable[Run]) -> float:
 def problems(runs: Sequence[Run], settings: Settings) -> list[str]:
     """What is wrong with the runs, a sentence each: one stopped, or has another curve or another score."""
     said = [f"{run.implementation}: {run.problem}" for run in runs if run.failed or run.stopped]
+    said += [
+        f"{run.implementation}: the test score is no number"
+        for run in runs
+        if run.problem is None and not math.isfinite(run.score)
+    ]
     against = reference(runs)
     if against is None:
         return said or ["no implementation was trained to the end"]
@@ -55,11 +60,11 @@ def problems(runs: Sequence[Run], settings: Settings) -> list[str]:
 
 
 def agreement(runs: Sequence[Run]) -> str:
-    """One sentence: how far apart the loss curves are."""
+    """One sentence: how far apart the loss curves are; none about a single one."""
     against = reference(runs)
     others = [run for run in runs if run.problem is None and run is not against]
     if against is None or not others:
-        return "One loss curve: nothing to compare it with." if against else ""
+        return ""
     worst = max(farthest(run, runs) for run in [*others, against])
     if worst == 0:
         return f"The same loss curve in all {len(others) + 1}, to the last bit, over {len(against.losses):,} steps."
@@ -75,7 +80,7 @@ def result_table(runs: Sequence[Run], data: Data, settings: Settings) -> Group:
     for run in runs:
         result.add_row(run.implementation, *_figures(run, runs, data, settings))
     title = f"{'-'.join(map(str, settings.sizes))} on {data.name}, {split}"
-    notes = [f"{run.implementation}: {run.problem}" for run in runs if run.problem and not (run.failed or run.stopped)]
+    notes = [f"{run.implementation}: {run.problem}" for run in runs if run.stayed_out]
     divergence = "Divergence: the largest relative difference of the loss curve from any other."
     return framed(title, result, str(settings), divergence, *notes)
 

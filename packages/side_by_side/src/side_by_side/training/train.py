@@ -16,8 +16,8 @@ from . import checkpoint, history
 from .checkpoint import Arrays
 from .data import Data
 from .history import Epoch
-from .trainee import Settings, Trainee, hindrance
-from .trouble import diagnosis
+from .trainee import Settings, Trainee, hindrance, mismatch, recorded
+from .trouble import diagnosis, raised
 
 OnEpoch = Callable[[Trainee, Epoch], object]
 OnBatch = Callable[[int, float], object]
@@ -40,6 +40,11 @@ class Run:
     outputs: NDArray[Any] | None = None
     """What the net gives for the test part."""
     weights: Arrays = field(default_factory=dict)
+
+    @property
+    def stayed_out(self) -> bool:
+        """It was not run at all: something is lacking for it."""
+        return self.problem is not None and not (self.failed or self.stopped)
 
     @property
     def losses(self) -> list[float]:
@@ -73,7 +78,10 @@ def recommended(data: Data) -> Settings:
 
 
 def check(settings: Settings, data: Data) -> None:
-    """Raises UserError when the net does not fit the data."""
+    """Raises UserError when the net does not fit the data, or a rate is no finite number."""
+    for name in ("lr", "momentum", "weight_decay"):
+        if not math.isfinite(value := getattr(settings, name)):
+            raise UserError(f"--{name.replace('_', '-')} {value:g}, expected a finite number")
     if (settings.sizes[0], settings.sizes[-1]) != (data.n_in, data.n_out):
         sizes = "-".join(map(str, settings.sizes))
         raise UserError(f"sizes {sizes} do not fit {data.name}: expected {data.n_in} first and {data.n_out} last")
@@ -104,11 +112,30 @@ def train(
     with. on_batch(step, loss) hears of every step, on_epoch(trainee, epoch) of every epoch; when stop() is true it ends
     after the step, leaving checkpoint and history. A loss that is no number ends the run too, and is explained.
 
+    So does an error of the implementation, which is told with the line that raised it.
+
     Raises UserError when the checkpoint or the weights do not fit, or a file cannot be read or written.
     """
     if problem := hindrance(net, settings):
         return Run(name, problem=problem)
-    trainee = Trainee(name, net, data, settings, weights)
+    try:
+        trainee = Trainee(name, net, data, settings, weights)
+        return _run(trainee, out, resume, on_batch, on_epoch, stop)
+    except UserError:
+        raise
+    except Exception as error:  # whatever a half-done implementation may do
+        return Run(name, problem=raised(error), failed=True)
+
+
+def _run(
+    trainee: Trainee,
+    out: Path | None,
+    resume: bool,
+    on_batch: OnBatch | None,
+    on_epoch: OnEpoch | None,
+    stop: Callable[[], bool],
+) -> Run:
+    name, data, settings = trainee.name, trainee.data, trainee.settings
     epochs = _begin(trainee, out, resume)
     try:
         while trainee.epoch < settings.epochs:
@@ -147,7 +174,21 @@ def save(trainee: Trainee, out: Path) -> None:
     """
     moment = trainee.checkpoint()
     checkpoint.save(out / checkpoint.RESUME, moment)
-    checkpoint.save_weights(out / checkpoint.MODEL, moment.weights)
+    checkpoint.save_weights(out / checkpoint.MODEL, moment.weights, trainee.data.preparation)
+
+
+def check_resume(path: Path, settings: Settings, data: Data) -> None:
+    """Raises UserError when a run cannot go on from the checkpoint there, if there is one."""
+    if not path.exists():
+        return
+    moment = checkpoint.load(path)
+    if problem := mismatch(moment.settings, recorded(settings, data)):
+        raise UserError(f"{path}: {problem}")
+    if (moment.epoch, moment.batch) > (settings.epochs, 0):
+        behind = f"{moment.epoch} epochs" + (" and a part" if moment.batch else "")
+        raise UserError(
+            f"{path}: {behind} are behind it, expected --epochs {moment.epoch + bool(moment.batch)} or more"
+        )
 
 
 def _begin(trainee: Trainee, out: Path | None, resume: bool) -> list[Epoch]:
@@ -159,6 +200,7 @@ def _begin(trainee: Trainee, out: Path | None, resume: bool) -> list[Epoch]:
         history.rewrite(out / history.FILE, [])
         save(trainee, out)
         return []
+    check_resume(saved, trainee.settings, trainee.data)
     moment = checkpoint.load(saved)
     try:
         trainee.restore(moment)
@@ -179,11 +221,11 @@ def _epoch(trainee: Trainee, on_batch: OnBatch | None, stop: Callable[[], bool])
     def watch(step: int, loss: float) -> None:
         losses.append(loss)
         if not math.isfinite(loss):
-            raise Diverged
+            raise Diverged("in this step")  # fastai expects words
         if on_batch:
             on_batch(step, loss)
         if stop():
-            raise Stopped
+            raise Stopped("after this step")
 
     began = time.perf_counter()
     try:

@@ -50,9 +50,8 @@ class Settings:
 
     def __str__(self) -> str:
         rates = f"lr {self.lr:g}, momentum {self.momentum:g}, weight decay {self.weight_decay:g}"
-        return (
-            f"{self.epochs} epochs, batch {self.batch_size}, {rates} · {self.dtype} on {self.device} · seed {self.seed}"
-        )
+        epochs = f"{self.epochs} epoch{'s' * (self.epochs > 1)}"
+        return f"{epochs}, batch {self.batch_size}, {rates} · {self.dtype} on {self.device} · seed {self.seed}"
 
 
 def start(sizes: Sequence[int], seed: int) -> dict[str, NDArray[Any]]:
@@ -183,6 +182,7 @@ class Trainee:
             batch=self.batch,
             step=self.step,
             settings=recorded(self.settings, self.data),
+            preparation=self.data.preparation,
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:

@@ -1,13 +1,16 @@
 """Why a run went wrong: the likely cause of a loss that is no number, and what to try."""
 
 import math
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from .data import Data
 from .trainee import Settings
 
+HERE = str(Path(__file__).parent)
 LARGE_INPUT = 100.0
 """Inputs beyond this were most likely never scaled."""
 
@@ -17,6 +20,14 @@ def diagnosis(losses: Sequence[float], settings: Settings, data: Data) -> str:
     step = len(losses) - 1
     cause, remedy = likely_cause(losses, settings, data)
     return f"diverged at step {step}: the loss is {losses[-1]}; likely cause: {cause}; try {remedy}"
+
+
+def raised(error: BaseException) -> str:
+    """One sentence about an error of an implementation, with the line of the last of its own files that it passed."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(HERE)]
+    where = f" ({Path(frames[0].filename).name}:{frames[0].lineno})" if frames else ""
+    said = " ".join(str(error).split())
+    return f"raised {type(error).__name__}{f': {said}' if said else ''}{where}"
 
 
 def likely_cause(losses: Sequence[float], settings: Settings, data: Data) -> tuple[str, str]:

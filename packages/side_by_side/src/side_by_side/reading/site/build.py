@@ -1,0 +1,259 @@
+"""Writes the pages: what the other modules know, through the templates, into a folder that opens from disk."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from shared_specs import STAGES, oracle, registry
+from shared_specs.contract import STAGE_NAMES
+
+from ...tables import UserError, duration
+from . import charts, code, evidence, listing, mistakes, pitfalls, questions, sums, trace, values, words
+from .formula import mathml
+
+HERE = Path(__file__).parent
+MOST_NUMBERS = 12
+
+
+@dataclass(frozen=True)
+class Site:
+    """What all pages are made of."""
+
+    nets: Mapping[str, ModuleType]
+    evidence: evidence.Evidence
+
+
+def build(out: Path, reports: Path, results: Path) -> dict[str, int]:
+    """Write all pages into a folder; name of each file → its size.
+
+    Raises UserError when an implementation is not installed, or the folder holds something else.
+    """
+    missing = set(registry.READING_ORDER) - set(registry.implementations())
+    if missing:
+        raise UserError(f"the pages show all five packages, {', '.join(sorted(missing))} is not installed")
+    if out.exists() and any(out.iterdir()) and not (out / "start.js").exists() and not (out / "index.html").exists():
+        raise UserError(f"{out} is no folder of pages made before, and not empty")
+    nets = {name: registry.load(name) for name in registry.READING_ORDER}
+    site = Site(nets, evidence.gather(reports, results))
+    pages = dict(_pages(site))
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in pages.items():
+        (out / name).write_text(text, encoding="utf-8")
+    for path in sorted((HERE / "static").iterdir()):
+        shutil.copy(path, out / path.name)
+    index = [[name, f"{stage}.html#{name}"] for stage, names in STAGE_NAMES.items() for name in names]
+    (out / "names.js").write_text(f"const NAMES = {json.dumps(index)};\n", encoding="utf-8")
+    return {path.name: path.stat().st_size for path in sorted(out.iterdir())}
+
+
+def _pages(site: Site) -> Iterator[tuple[str, str]]:
+    templates = Environment(
+        loader=PackageLoader("side_by_side.reading.site"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.globals |= {"stages": STAGES, "stage_names": STAGE_NAMES, "said": words.read, "link": link}
+    templates.filters |= {"numbers": numbers, "ulps": ulps, "prose": prose, "duration": duration}
+    fallen = pitfalls.shown()
+    for stage in STAGES:
+        units = [unit(site, name) for name in STAGE_NAMES[stage]]
+        page = templates.get_template("stage.html.j2")
+        yield f"{stage}.html", page.render(here=stage, units=units, pitfalls=fallen[stage])
+    yield "index.html", templates.get_template("start.html.j2").render(here="start", **_start(site))
+    questionnaire = templates.get_template("questions.html.j2")
+    yield "questions.html", questionnaire.render(here="questions", questions=questions.answered())
+    tried = templates.get_template("try.html.j2")
+    yield (
+        "try.html",
+        tried.render(
+            here="try", tables={name: _table(v, lambda value, *_: value, name) for name, v in values.V.items()}
+        ),
+    )
+
+
+def unit(site: Site, name: str) -> dict[str, Any]:
+    """All that stands under a name."""
+    about, found = words.read("ideas")[name], code.units()[name]
+    letters = about.get("letters", {})
+    lit = code.symbols(found.definitions) | set(letters.values())
+    runs = trace.runs(site.nets, name)
+    return {
+        "name": name,
+        "idea": about["idea"],
+        "formula": mathml(about["formula"], letters) if "formula" in about else None,
+        "steps": [(mathml(latex, letters), text) for latex, text in about.get("steps", ())],
+        "symbols": _buttons(found, letters),
+        "definitions": [_definition(d, lit, runs) for d in found.definitions],
+        "call": values.CALLS[name],
+        "runs": _results(runs),
+        "cells": _cells(site.nets["pure_python"], name) if name in (*sums.WRITTEN, *sums.DECIDED) else None,
+        "sentences": [
+            (s.text, [(spec, site.evidence.state(spec)) for spec in s.specs]) for s in evidence.sentences()[name]
+        ],
+        "specs_from": site.evidence.specs_from,
+        "times": site.evidence.times(name),
+        "bench_from": site.evidence.bench_from,
+        "mistakes": [_mistake(m, lit) for m in mistakes.mistakes() if m.name == name],
+    }
+
+
+def _buttons(found: code.Unit, letters: Mapping[str, str]) -> list[str]:
+    """The symbols to choose from: the arguments of the name itself, and what the formula has a letter for."""
+    own = [d for d in found.definitions if code.top(d) == found.name]
+    said = [argument for definition in own for argument in code.arguments(definition)]
+    return [name for name in dict.fromkeys([*said, *letters.values()]) if name not in ("self", "dtype", "device")]
+
+
+def _definition(definition: code.Definition, lit: frozenset[str], runs: Mapping[str, trace.Run]) -> dict[str, Any]:
+    several = len(definition.versions) > 1
+    versions = [
+        {"packages": version.packages, "lines": list(_lines(definition, version, lit, runs))}
+        for version in definition.versions
+    ]
+    return {
+        "name": definition.name,
+        "stage": definition.stage,
+        "why": words.read("differences")[definition.name]["why"] if several else None,
+        "pairs": listing.pairs(definition, lit),
+        "versions": versions,
+        "runs": any(kept for version in versions for _, kept in version["lines"]),
+    }
+
+
+def _lines(
+    definition: code.Definition, version: code.Version, lit: frozenset[str], runs: Mapping[str, trace.Run]
+) -> Iterator[tuple[Markup, list[tuple[str, trace.Recorded]]]]:
+    """Each line, and what it left behind: once where the packages that share it agree to the last digit shown."""
+    for i, line in enumerate(listing.listing(version, lit)):
+        kept: dict[tuple[str, str, str], tuple[list[str], trace.Recorded]] = {}
+        for package, start in version.starts.items():
+            for recorded in runs[package].lines.get((definition.stage, start + i), ()):
+                key = recorded.name, numbers(recorded.value), ulps(recorded.ulps)
+                kept.setdefault(key, ([], recorded))[0].append(package)
+        yield (
+            line,
+            [
+                ("" if len(who) == len(version.packages) else ", ".join(who), recorded)
+                for who, recorded in kept.values()
+            ],
+        )
+
+
+def _results(runs: Mapping[str, trace.Run]) -> list[tuple[str, trace.Run]]:
+    """Packages with their result; those that agree in every digit shown, and in the error, together."""
+    groups: dict[tuple[str, str], tuple[list[str], trace.Run]] = {}
+    for package, run in runs.items():
+        groups.setdefault((numbers(run.result), ulps(run.ulps)), ([], run))[0].append(package)
+    return [(", ".join(who), run) for who, run in groups.values()]
+
+
+def _cells(net: ModuleType, name: str) -> dict[str, Any]:
+    """The arrays that a name is given and its results as tables, each number of a result with its sum."""
+    written: list[str] = []
+
+    def given(value: float, *at: Any) -> dict[str, Any]:
+        return {"text": numbers(value), "id": sums.cell(*at)}
+
+    def result(term: sums.Term, array: str, *at: int) -> dict[str, Any]:
+        place = f"{array}[{', '.join(map(str, at))}]" if at else array
+        written.append(f"{place} = {term.text} = {numbers(term.value)}")
+        return {"text": numbers(term.value), "id": "", "come_from": " ".join(term.cells), "sum": len(written) - 1}
+
+    arrays = [{"name": key, "rows": _table(array, given, key)} for key, array in values.ARRAYS[name].items()]
+    results = [{"name": key, "rows": _table(array, result, key)} for key, array in sums.results(net, name).items()]
+    return {"tables": [*arrays, *results], "sums": written}
+
+
+def _table(array: Any, cell: Callable[..., dict[str, Any]], name: str) -> list[list[dict[str, Any]]]:
+    """Rows of cells, of an array of rank 0, 1 or 2."""
+    if not isinstance(array, list):
+        return [[cell(array, name)]]
+    if not isinstance(array[0], list):
+        return [[cell(value, name, i) for i, value in enumerate(array)]]
+    return [[cell(value, name, i, j) for j, value in enumerate(row)] for i, row in enumerate(array)]
+
+
+def _mistake(mistake: mistakes.Mistake, lit: frozenset[str]) -> dict[str, Any]:
+    wrong = code.Version(mistake.lines, mistake.version.starts)
+    return {
+        "at": mistake,
+        "lines": listing.listing(wrong, lit),
+        "right": listing.listing(mistake.version, lit)[mistake.line],
+        "number": mistake.first_wrong_number(),
+        "breaks": evidence.breaks()[mistake.spec],
+    }
+
+
+def _start(site: Site) -> dict[str, Any]:
+    rows = _times(site)
+    units = code.units()
+    shared = [
+        len(d.versions)
+        for u in units.values()
+        for d in u.definitions
+        if sum(map(len, (v.packages for v in d.versions))) == 5
+    ]
+    return {
+        "evidence": site.evidence,
+        "implementations": registry.READING_ORDER,
+        "counts": {
+            "names": len(units),
+            "definitions": len(shared),
+            "alike": sum(n == 1 for n in shared),
+            "mean": sum(shared) / len(shared),
+        },
+        "versions": [(name, u.stage, [(d.name, len(d.versions)) for d in u.definitions]) for name, u in units.items()],
+        "rows": rows,
+        "chart": charts.times(rows, registry.READING_ORDER) if rows else "",
+    }
+
+
+def _times(site: Site) -> list[tuple[tuple[str, str], dict[str, Any]]]:
+    """(size, dtype) → implementation → the cell of a train step on one thread of the CPU."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for cell in site.evidence.cells:
+        if cell["work"] == "train step" and cell["device"] == "cpu" and cell["threads"] == 1:
+            rows.setdefault((cell["size"], cell["dtype"]), {})[cell["implementation"]] = cell
+    return list(rows.items())
+
+
+def link(name: str) -> str:
+    """The address of a name."""
+    stage = next(stage for stage, names in STAGE_NAMES.items() if name in names)
+    return f"{stage}.html#{name}"
+
+
+def numbers(value: Any) -> str:
+    """Nested lists with four digits a number, cut where they are long; several arrays, one after the other."""
+    if isinstance(value, list):
+        ragged = trace.shape_of(value) is None
+        shown = value if ragged or sum(1 for _ in oracle.flat(value)) <= MOST_NUMBERS else value[:2]
+        inside = ("; " if ragged else ", ").join(map(numbers, shown))
+        return inside if ragged else f"[{inside}{', …' if len(shown) < len(value) else ''}]"
+    if isinstance(value, bool | int):
+        return str(value)
+    return f"{float(value):.4g}".replace("-", "−")
+
+
+def ulps(error: float | None) -> str:
+    """An error in units in the last place, in words."""
+    if error is None:
+        return ""
+    return "exact" if error == 0 else f"{error:.2g} ULP"
+
+
+def prose(text: str) -> Markup:
+    """Words with `code` in them."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if i % 2 else Markup("{}").format(part) for i, part in enumerate(parts)
+    )
