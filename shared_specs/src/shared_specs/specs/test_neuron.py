@@ -1,11 +1,13 @@
 """Stage 1, neuron: a weighted sum with a bias, and the bend after it."""
 
 import math
+from itertools import permutations
 from typing import Any
 
 import pytest
 
 from shared_specs import oracle
+from shared_specs.compare import refused
 from shared_specs.lab import Lab
 from shared_specs.oracle import Nested, exact
 
@@ -45,6 +47,21 @@ def test_neuron_is_taken_before_the_activation(impl: Any, lab: Lab) -> None:
     """A sum below 0 is cut off already here, and then once more by relu."""
     got = impl.neuron(lab.array([1.0, 2.0]), lab.array([-3.0, -4.0]), lab.array(1.0))
     lab.check("neuron([1, 2], [−3, −4], 1)", got, -10, likely={"relu is applied already": 0})
+
+
+@pytest.mark.courtesy
+def test_neuron_takes_its_arguments_by_name(impl: Any, lab: Lab) -> None:
+    """A check in front of a function loses the names, and mixes up what came by name or leaves it out."""
+    inputs, weights, bias = lab.array([1.0, 2.0]), lab.array([0.5, -4.0]), lab.array(0.25)
+    lab.check("neuron(bias=…, …)", impl.neuron(bias=bias, weights=weights, inputs=inputs), -7.25)
+    lab.check("neuron(inputs, bias=…, …)", impl.neuron(inputs, bias=bias, weights=weights), -7.25)
+
+
+def test_neuron_refuses_mixed_dtypes_beside_a_number(impl: Any, device: str) -> None:
+    """A plain number among the arguments turns the check of the others' dtypes off."""
+    for one, other in permutations(impl.DTYPES, 2):
+        with refused(f"neuron({one}, {other}, 0.5)"):
+            impl.neuron(impl.asarray([1.0], one, device), impl.asarray([1.0], other, device), 0.5)
 
 
 # ------------------------------------------------------------------------------------------------- relu

@@ -3,8 +3,8 @@
 A change is a mutant; the spec that fails has killed it. A mutant that survives shows that a spec is missing, or it does
 nothing that anyone can observe: then it is equivalent, and a file says why. mutmut knows what to change, except that
 
-- words of error messages stay as they are, what is put into them does not;
-- a device is handed on, and a dtype too, where the package has only one: to forget it changes nothing;
+- what an error says stays as it is, but where the contract asks for names or shapes in it;
+- a device is handed on, and a dtype too, where the package has only one; to forget it, or to compare, changes nothing;
 - `zip(…, strict=True)` stays: it asserts what was checked before, and ruff wants one or the other;
 - the shapes that a function takes, "(n, k), (k, m) -> (n, m)", are not misspelt, but forget that one size is that of
   another, that it is not 0, or an alternative;
@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 import libcst as cst
 from libcst import matchers
 from libcst.metadata import MetadataWrapper
-from mutmut.mutation.file_mutation import MutationVisitor, deep_replace
+from mutmut.mutation.file_mutation import MutationVisitor, OuterFunctionProvider, deep_replace
 from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import IgnoredCode
 from rich.console import Group
@@ -41,6 +41,7 @@ from ..tables import UserError, framed, table
 WANTED, WANTED_OF_A_STAGE = 0.97, 0.95
 GUARD = "guard"  # no stage, but tried as one
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.toml")
+TELLING = ("check", "load_state_dict")  # functions whose errors must say names or shapes
 STRICT = re.compile(r",( strict=\w+| )(?=\))")
 SIGNATURE = re.compile(r'^@takes\("(.*)"\)\ndef (\w+)', re.MULTILINE)
 DECORATORS = re.compile(r"^ *@(takes|functools\.wraps)\(.*\)\n", re.MULTILINE)
@@ -150,6 +151,8 @@ def mutants(package: ModuleType, stages: Sequence[str]) -> list[Mutant]:
             found.append(Mutant(module, stage, name, mutated, change))
         for name, original, mutated in _mutated_functions(DECORATORS.sub("", source), only_one):
             change = Change(f"{stage}.{name}", *_difference(original, mutated))
+            if "dtype" in only_one and "dtypes" in change.before:
+                continue
             found.append(Mutant(module, stage, name, mutated, change))
     return found
 
@@ -184,23 +187,22 @@ def _mutated_sizes(option: str) -> Iterator[str]:
 
 
 class _Visitor(MutationVisitor):
-    """Finds what to change, and leaves the words of error messages alone, and names of which there is one value."""
+    """Finds what to change, and leaves alone what an error says, and names of which there is one value."""
 
     def __init__(self, only_one: set[str]) -> None:
         super().__init__(mutation_operators, IgnoredCode(set(), set(), set()))
         self.only_one = only_one
         self.words: set[cst.CSTNode] = set()
-        self.raised: set[cst.CSTNode] = set()
 
     def on_visit(self, node: cst.CSTNode) -> bool:
-        if isinstance(node, cst.Raise) and node.exc:
-            self.raised.add(node.exc)
+        if isinstance(node, cst.Raise):
+            function = self.get_metadata(OuterFunctionProvider, node, None)
+            if not (isinstance(function, cst.FunctionDef) and function.name.value in TELLING):
+                return False
             self.words.update(matchers.findall(node, matchers.SimpleString()))
         return node not in self.words and super().on_visit(node)
 
     def _create_mutations(self, node: cst.CSTNode) -> None:
-        if node in self.raised:
-            return
         before = len(self.mutations)
         super()._create_mutations(node)
         if isinstance(node, cst.SimpleString) and " -> " in node.value:  # shapes that a message says
