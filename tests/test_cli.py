@@ -19,6 +19,9 @@ COMMANDS = [
     "bench",
     "matrix",
     "accuracy",
+    "show",
+    "versions",
+    "trace",
     "diff",
     "site",
     "zoo",
@@ -67,7 +70,7 @@ def completed(*words, python=("-m", "side_by_side")):
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (["side-by-side", "tr"], ["train"]),
+        (["side-by-side", "trai"], ["train"]),
         (["side-by-side", "check", "num"], ["numpy_impl"]),
         (["side-by-side", "diff", "pure_python", "torch_"], ["torch_manual", "torch_autograd"]),
         (["side-by-side", "bench", "--impl", "pu"], ["pure_python"]),

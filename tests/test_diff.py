@@ -5,11 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.text import Text
 from typer.testing import CliRunner
 
 from shared_specs import STAGES
 from side_by_side.cli import app
-from side_by_side.reading.diff import align, definitions, stage_source, summary
+from side_by_side.reading.alignment import Row, align, definitions, stage_source, summary
+from side_by_side.reading.diff import beside
 
 LEFT = '''"""Left."""
 
@@ -108,7 +110,7 @@ def test_summary_counts_definitions():
     assert summary(align(LEFT, RIGHT), "a", "b") == "6 definitions: 3 the same, 1 differ, 1 only in a, 1 only in b."
 
 
-@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize("width", [80, 99, 100, 120, 200])
 def test_a_pipe_gets_plain_text_that_fits(width):
     result = diff("torch_manual", "torch_autograd", "--stage", "backward", width=width)
     assert result.exit_code == 0
@@ -116,6 +118,50 @@ def test_a_pipe_gets_plain_text_that_fits(width):
     assert max(map(len, result.stdout.splitlines())) <= width
     assert "torch_manual/backward.py" in result.stdout
     assert "loss_and_grads  differs" in result.stdout
+
+
+def test_docstrings_and_what_is_the_same_are_folded_unless_all_is_asked_for():
+    """The difference drowns in what is no difference, or cannot be unfolded."""
+    command = "torch_manual", "fastai_module", "--stage", "training"
+    folded, whole = diff(*command).stdout, diff(*command, "--all").stdout
+    assert '"""' not in folded
+    assert "the same: accuracy, check_labels " in folded
+    assert "⋮ 3 lines" in folded
+    assert "def cross_entropy(" not in folded
+    assert '"""' in whole
+    assert "def cross_entropy(" in whole
+    assert "⋮" not in whole
+    assert "def cross_entropy_grad(" in folded
+
+
+def test_narrow_terminals_get_one_column():
+    """At 80 columns every other line of code is broken in the middle."""
+    lines = diff("pure_python", "numpy_impl", "--name", "relu", width=80).stdout.splitlines()
+    assert "│" not in "".join(lines)
+    assert "<     return each(lambda number: type(number)(0) if number <= 0 else number, x) " in lines
+    assert ">     return np.maximum(x, 0)" in lines
+
+
+def test_a_name_comes_with_its_helpers_and_without_the_rest():
+    """A name alone shows other names, or lacks what it calls."""
+    shown = diff("pure_python", "torch_manual", "--name", "matmul").stdout
+    assert {line.split()[0] for line in shown.splitlines() if "───" in line and line[0] != "─"} == {"dots", "matmul"}
+    result = diff("pure_python", "numpy_impl", "--name", "relu", "--stage", "mlp")
+    assert result.exit_code == 2
+    assert "relu stands in neuron, not in mlp" in result.stderr
+
+
+def test_without_a_stage_all_are_shown():
+    """A stage is left out."""
+    shown = diff("pure_python", "numpy_impl").stdout
+    assert [f"pure_python/{stage}.py" in shown for stage in STAGES] == [True] * len(STAGES)
+
+
+def test_what_differs_within_a_line_is_marked_where_there_is_colour():
+    """A reader has to find the token that differs, or is shown one that does not."""
+    both = (Text(line) for line in ("    y = x + b", "    y = x - b"))
+    _, left, right = beside(Row(1, 1, False), *([line] for line in both))
+    assert [line.plain[span.start : span.end] for line in (left, right) for span in line.spans] == ["+", "-"]
 
 
 @pytest.mark.parametrize("stage", STAGES)

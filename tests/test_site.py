@@ -9,19 +9,9 @@ import pytest
 from shared_specs import oracle, registry, suite
 from shared_specs.contract import STAGE_NAMES
 from side_by_side.checking import mutants
-from side_by_side.reading.site import (
-    build,
-    code,
-    evidence,
-    formula,
-    listing,
-    mistakes,
-    questions,
-    sums,
-    trace,
-    values,
-    words,
-)
+from side_by_side.reading import code, trace, values, words
+from side_by_side.reading.alignment import tokens
+from side_by_side.reading.site import evidence, formula, listing, mistakes, questions, sums
 
 NAMES = [name for names in STAGE_NAMES.values() for name in names]
 NETS = {name: registry.load(name) for name in registry.READING_ORDER}
@@ -63,7 +53,7 @@ def test_helpers_stand_under_the_name_that_calls_them():
 
 
 def test_every_difference_has_a_sentence_that_fits_the_code():
-    """A sentence is missing, or about other code: read both, then python -m side_by_side.reading.site.words --renew."""
+    """A sentence is missing, or about other code: read both, then python -m side_by_side.reading.words --renew."""
     assert list(words.outdated()) == []
 
 
@@ -107,7 +97,7 @@ def test_every_line_of_both_versions_is_in_their_grid():
             a, b = definition.versions[pair.left], definition.versions[pair.right]
             left = [plain.sub("", row) for row, _ in pair.rows if row]
             right = [plain.sub("", row if other is None else other) for row, other in pair.rows if row or other]
-            lines = [[str(listing.line(r, frozenset())) for r in listing.tokens(v.text)] for v in (a, b)]
+            lines = [[str(listing.line(r, frozenset())) for r in tokens(v.text)] for v in (a, b)]
             assert left == [plain.sub("", line) for line in lines[0] if line]
             assert [line for line in right if line] == [plain.sub("", line) for line in lines[1] if line]
 
@@ -229,6 +219,6 @@ def test_every_spec_of_the_contract_has_a_name_under_which_it_stands():
 
 def test_numbers_are_short_and_cut_where_they_are_many():
     """A number has more digits than can be read, or a long list fills the page."""
-    assert build.numbers([[0.123456, -2.0], [1, 3.0]]) == "[[0.1235, −2], [1, 3]]"
-    assert build.numbers([[0.0] * 7] * 3).endswith(", …]")
-    assert build.numbers([0.5, [1.0]]) == "0.5; [1]"
+    assert trace.numbers([[0.123456, -2.0], [1, 3.0]]) == "[[0.1235, −2], [1, 3]]"
+    assert trace.numbers([[0.0] * 7] * 3).endswith(", …]")
+    assert trace.numbers([0.5, [1.0]]) == "0.5; [1]"

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from shared_specs import STAGES, oracle, report
 from shared_specs.contract import STAGE_NAMES
 from side_by_side.cli import app
-from side_by_side.reading import ledger
-from side_by_side.reading.site import build, values
+from side_by_side.reading import ledger, trace, values
+from side_by_side.reading.site import build
 
 STATIC = Path(build.__file__).parent / "static"
 PAGES = ["index", *STAGES, "questions", "try"]
@@ -244,7 +244,7 @@ def test_numbers_that_are_tried_stand_in_the_address(site, tmp_path):
     again = seen(site, tmp_path, "try", address=f"#&values={kept.replace(',', '%2C')}")
     exact = ledger.exact_pass(ledger.Problem(**{**values.NET.givens(), "x": [[1.0, -0.3], *values.NET.x[1:]]}))
     loss = re.search(r'data-array="loss".*?<td[^>]*>([^<]*)</td>', again, re.DOTALL).group(1)
-    assert loss == build.numbers(float(exact["loss"]))
+    assert loss == trace.numbers(float(exact["loss"]))
 
 
 @needs_chromium

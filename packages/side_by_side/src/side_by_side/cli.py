@@ -11,7 +11,7 @@ import side_by_side
 
 from .bench.commands import bench
 from .checking.commands import accuracy, check, matrix, mutants, zoo
-from .reading.commands import diff, ledger, site
+from .reading.commands import diff, ledger, show, site, trace, versions
 from .shell import one_line_errors
 from .training.commands import init, predict, train
 
@@ -34,7 +34,8 @@ class Once(TyperCommand):
         return super().parse_args(ctx, args)
 
 
-for command in (train, predict, ledger, init, bench, matrix, accuracy, diff, site, zoo, mutants, check):
+READING = (show, versions, trace, diff, ledger, site)
+for command in (train, predict, init, *READING, bench, check, matrix, accuracy, zoo, mutants):
     app.command(cls=Once)(one_line_errors(command))
 
 

@@ -4,6 +4,7 @@ import math
 import os
 import sys
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 from rich import box
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 WIDTH_OF_A_PIPE = 120
+QUICK_READ = 12
 NOT_PROVIDED = "–"
 
 
@@ -77,12 +79,15 @@ def framed(title: str, body: RenderableType, *notes: str) -> Group:
 def choose(what: str, name: str, known: Iterable[str]) -> str:
     """The name, if it is a known one.
 
-    Raises UserError that lists the known ones.
+    Raises UserError that lists the known ones, or, where that is no quick read, names the nearest one.
     """
     names = list(known)
-    if name not in names:
-        raise UserError(f"unknown {what} {name!r}, expected one of {', '.join(names) or 'none: nothing is installed'}")
-    return name
+    if name in names:
+        return name
+    lower = {other.lower(): other for other in names} if len(names) > QUICK_READ else {}
+    for near in get_close_matches(name.lower(), lower, n=1):
+        raise UserError(f"unknown {what} {name!r}, did you mean {lower[near]}?")
+    raise UserError(f"unknown {what} {name!r}, expected one of {', '.join(names) or 'none: nothing is installed'}")
 
 
 def duration(seconds: float) -> str:

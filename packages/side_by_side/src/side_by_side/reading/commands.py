@@ -1,4 +1,4 @@
-"""The commands that read: `ledger`, `diff` and `site`."""
+"""The commands that read: `show`, `versions`, `trace`, `diff`, `ledger` and `site`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from shared_specs import STAGES, registry
+from shared_specs.contract import STAGE_NAMES
 
 from ..shell import (
     DTYPES,
@@ -20,6 +21,14 @@ from ..shell import (
     widths,
 )
 from ..tables import choose, console
+
+
+def names() -> tuple[str, ...]:
+    """What a shell completes for a name of the contract."""
+    return tuple(name for stage in STAGE_NAMES.values() for name in stage)
+
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="One of the contract's names.", autocompletion=names)]
 
 
 def ledger(
@@ -43,18 +52,48 @@ def ledger(
     finish(book.problems(result, impl))
 
 
+def show(name: Name) -> None:
+    """Print every distinct version of a name of the contract, who shares it, and why they differ."""
+    from .show import versions_of
+
+    console().print(versions_of(name))
+
+
+def versions() -> None:
+    """Count the versions of every name of the contract, and show who shares them."""
+    from .show import count_table
+
+    console().print(count_table())
+
+
+def trace(name: Name, impl: Implementations = None) -> None:
+    """Run a name on a small net and print what every line computed, with errors in ULPs; of the five packages."""
+    from . import code
+    from . import trace as recorder
+    from .show import traced
+
+    unit = code.find(name)
+    packages = [choose("package", package, registry.READING_ORDER) for package in chosen(impl)]
+    console().print(traced(unit, recorder.runs({package: load(package) for package in packages}, unit.name)))
+
+
 def diff(
     left: Annotated[
         str, typer.Argument(metavar="A", help="An implementation.", autocompletion=registry.implementations)
     ],
     right: Annotated[str, typer.Argument(metavar="B", help="Another one.", autocompletion=registry.implementations)],
-    stage: Annotated[str, typer.Option(help=f"One of {', '.join(STAGES)}.", autocompletion=stages)],
+    stage: Annotated[str, typer.Option(help=f"One of {', '.join(STAGES)}. [default: all]", autocompletion=stages)] = "",
+    name: Annotated[
+        str, typer.Option(help="One name of the contract, with its helpers. [default: all]", autocompletion=names)
+    ] = "",
+    unfold: Annotated[bool, typer.Option("--all", help="Docstrings, and what is the same, too.")] = False,
 ) -> None:
-    """Read two implementations of a stage side by side, aligned by definition."""
+    """Read two implementations side by side, aligned by definition; a stage, a name, or all of it."""
     from .diff import render
 
-    choose("stage", stage, STAGES)
-    console().print(render(known_implementation(left), known_implementation(right), stage))
+    if stage:
+        choose("stage", stage, STAGES)
+    console().print(render(known_implementation(left), known_implementation(right), stage, name, unfold))
 
 
 def site(

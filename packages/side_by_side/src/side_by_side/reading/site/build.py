@@ -11,15 +11,15 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from shared_specs import STAGES, oracle, registry
+from shared_specs import STAGES, registry
 from shared_specs.contract import STAGE_NAMES
 
 from ...tables import UserError, duration
-from . import charts, code, evidence, listing, mistakes, pitfalls, questions, sums, trace, values, words
+from .. import code, trace, values, words
+from . import charts, evidence, listing, mistakes, pitfalls, questions, sums
 from .formula import mathml
 
 HERE = Path(__file__).parent
-MOST_NUMBERS = 12
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def _pages(site: Site) -> Iterator[tuple[str, str]]:
         lstrip_blocks=True,
     )
     templates.globals |= {"stages": STAGES, "stage_names": STAGE_NAMES, "said": words.read, "link": link}
-    templates.filters |= {"numbers": numbers, "ulps": ulps, "prose": prose, "duration": duration}
+    templates.filters |= {"numbers": trace.numbers, "ulps": trace.ulps, "prose": prose, "duration": duration}
     fallen = pitfalls.shown()
     for stage in STAGES:
         units = [unit(site, name) for name in STAGE_NAMES[stage]]
@@ -94,7 +94,7 @@ def unit(site: Site, name: str) -> dict[str, Any]:
         "symbols": _buttons(found, letters),
         "definitions": [_definition(d, lit, runs) for d in found.definitions],
         "call": values.CALLS[name],
-        "runs": _results(runs),
+        "runs": trace.results(runs),
         "cells": _cells(site.nets["pure_python"], name) if name in (*sums.WRITTEN, *sums.DECIDED) else None,
         "sentences": [
             (s.text, [(spec, site.evidence.state(spec)) for spec in s.specs]) for s in evidence.sentences()[name]
@@ -116,7 +116,15 @@ def _buttons(found: code.Unit, letters: Mapping[str, str]) -> list[str]:
 def _definition(definition: code.Definition, lit: frozenset[str], runs: Mapping[str, trace.Run]) -> dict[str, Any]:
     several = len(definition.versions) > 1
     versions = [
-        {"packages": version.packages, "lines": list(_lines(definition, version, lit, runs))}
+        {
+            "packages": version.packages,
+            "lines": [
+                (line, kept)
+                for line, kept in zip(
+                    listing.listing(version, lit), trace.beside(definition, version, runs), strict=True
+                )
+            ],
+        }
         for version in definition.versions
     ]
     return {
@@ -129,44 +137,17 @@ def _definition(definition: code.Definition, lit: frozenset[str], runs: Mapping[
     }
 
 
-def _lines(
-    definition: code.Definition, version: code.Version, lit: frozenset[str], runs: Mapping[str, trace.Run]
-) -> Iterator[tuple[Markup, list[tuple[str, trace.Recorded]]]]:
-    """Each line, and what it left behind: once where the packages that share it agree to the last digit shown."""
-    for i, line in enumerate(listing.listing(version, lit)):
-        kept: dict[tuple[str, str, str], tuple[list[str], trace.Recorded]] = {}
-        for package, start in version.starts.items():
-            for recorded in runs[package].lines.get((definition.stage, start + i), ()):
-                key = recorded.name, numbers(recorded.value), ulps(recorded.ulps)
-                kept.setdefault(key, ([], recorded))[0].append(package)
-        yield (
-            line,
-            [
-                ("" if len(who) == len(version.packages) else ", ".join(who), recorded)
-                for who, recorded in kept.values()
-            ],
-        )
-
-
-def _results(runs: Mapping[str, trace.Run]) -> list[tuple[str, trace.Run]]:
-    """Packages with their result; those that agree in every digit shown, and in the error, together."""
-    groups: dict[tuple[str, str], tuple[list[str], trace.Run]] = {}
-    for package, run in runs.items():
-        groups.setdefault((numbers(run.result), ulps(run.ulps)), ([], run))[0].append(package)
-    return [(", ".join(who), run) for who, run in groups.values()]
-
-
 def _cells(net: ModuleType, name: str) -> dict[str, Any]:
     """The arrays that a name is given and its results as tables, each number of a result with its sum."""
     written: list[str] = []
 
     def given(value: float, *at: Any) -> dict[str, Any]:
-        return {"text": numbers(value), "id": sums.cell(*at)}
+        return {"text": trace.numbers(value), "id": sums.cell(*at)}
 
     def result(term: sums.Term, array: str, *at: int) -> dict[str, Any]:
         place = f"{array}[{', '.join(map(str, at))}]" if at else array
-        written.append(f"{place} = {term.text} = {numbers(term.value)}")
-        return {"text": numbers(term.value), "id": "", "come_from": " ".join(term.cells), "sum": len(written) - 1}
+        written.append(f"{place} = {term.text} = {trace.numbers(term.value)}")
+        return {"text": trace.numbers(term.value), "id": "", "come_from": " ".join(term.cells), "sum": len(written) - 1}
 
     arrays = [{"name": key, "rows": _table(array, given, key)} for key, array in values.ARRAYS[name].items()]
     results = [{"name": key, "rows": _table(array, result, key)} for key, array in sums.results(net, name).items()]
@@ -195,23 +176,13 @@ def _mistake(mistake: mistakes.Mistake, lit: frozenset[str]) -> dict[str, Any]:
 
 def _start(site: Site) -> dict[str, Any]:
     rows = _times(site)
-    units = code.units()
-    shared = [
-        len(d.versions)
-        for u in units.values()
-        for d in u.definitions
-        if sum(map(len, (v.packages for v in d.versions))) == 5
-    ]
     return {
         "evidence": site.evidence,
         "implementations": registry.READING_ORDER,
-        "counts": {
-            "names": len(units),
-            "definitions": len(shared),
-            "alike": sum(n == 1 for n in shared),
-            "mean": sum(shared) / len(shared),
-        },
-        "versions": [(name, u.stage, [(d.name, len(d.versions)) for d in u.definitions]) for name, u in units.items()],
+        "counts": code.counts()._asdict(),
+        "versions": [
+            (name, u.stage, [(d.name, len(d.versions)) for d in u.definitions]) for name, u in code.units().items()
+        ],
         "rows": rows,
         "chart": charts.times(rows, registry.READING_ORDER) if rows else "",
     }
@@ -230,25 +201,6 @@ def link(name: str) -> str:
     """The address of a name."""
     stage = next(stage for stage, names in STAGE_NAMES.items() if name in names)
     return f"{stage}.html#{name}"
-
-
-def numbers(value: Any) -> str:
-    """Nested lists with four digits a number, cut where they are long; several arrays, one after the other."""
-    if isinstance(value, list):
-        ragged = trace.shape_of(value) is None
-        shown = value if ragged or sum(1 for _ in oracle.flat(value)) <= MOST_NUMBERS else value[:2]
-        inside = ("; " if ragged else ", ").join(map(numbers, shown))
-        return inside if ragged else f"[{inside}{', …' if len(shown) < len(value) else ''}]"
-    if isinstance(value, bool | int):
-        return str(value)
-    return f"{float(value):.4g}".replace("-", "−")
-
-
-def ulps(error: float | None) -> str:
-    """An error in units in the last place, in words."""
-    if error is None:
-        return ""
-    return "exact" if error == 0 else f"{error:.2g} ULP"
 
 
 def prose(text: str) -> Markup:

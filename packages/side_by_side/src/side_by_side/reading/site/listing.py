@@ -1,20 +1,14 @@
 """Code as HTML: a line at a time, with the symbols in it, and two versions in one grid."""
 
-import functools
 from collections.abc import Sequence
-from difflib import SequenceMatcher
 from itertools import combinations
 from typing import NamedTuple
 
 from markupsafe import Markup, escape
-from pygments.lexers import PythonLexer
-from pygments.token import Comment, Keyword, Name, Operator, String, _TokenType
+from pygments.token import Comment, Keyword, Name, Operator, String
 
-from ..diff import align
-from .code import Definition, Version
-
-Token = tuple[_TokenType, str]
-LEXER = PythonLexer(stripnl=False, ensurenl=False)
+from ..alignment import Token, align, differences, tokens
+from ..code import Definition, Version
 
 
 class Pair(NamedTuple):
@@ -24,20 +18,6 @@ class Pair(NamedTuple):
     right: int
     rows: Sequence[tuple[Markup | None, Markup | None]]
     """Left and right; only the left where both have the same line."""
-
-
-@functools.cache
-def tokens(text: str) -> list[list[Token]]:
-    """The tokens of each line."""
-    lines: list[list[Token]] = [[]]
-    for kind, value in LEXER.get_tokens(text):
-        first, *others = value.split("\n")
-        for i, part in enumerate([first, *others]):
-            if i:
-                lines.append([])
-            if part:
-                lines[-1].append((kind, part))
-    return lines
 
 
 def listing(version: Version, symbols: frozenset[str]) -> list[Markup]:
@@ -65,7 +45,7 @@ def _rows(a: Version, b: Version, symbols: frozenset[str]) -> list[tuple[Markup 
         if row.same and left is not None:
             rows.append((line(left, symbols), None))
         else:
-            marks = _differences(left, right) if left and right else (frozenset(), frozenset())
+            marks = differences(left, right) if left and right else (frozenset(), frozenset())
             rows.append(
                 (
                     Markup() if left is None else line(left, symbols, marks[0]),
@@ -73,16 +53,6 @@ def _rows(a: Version, b: Version, symbols: frozenset[str]) -> list[tuple[Markup 
                 )
             )
     return rows
-
-
-def _differences(left: Sequence[Token], right: Sequence[Token]) -> tuple[frozenset[int], frozenset[int]]:
-    """The numbers of the tokens that have no counterpart, on either side."""
-    texts = [text for _, text in left], [text for _, text in right]
-    codes = [code for code in SequenceMatcher(None, *texts, autojunk=False).get_opcodes() if code[0] != "equal"]
-    return (
-        frozenset(n for _, i, i_end, _, _ in codes for n in range(i, i_end)),
-        frozenset(n for _, _, _, j, j_end in codes for n in range(j, j_end)),
-    )
 
 
 def _span(token: Token, symbols: frozenset[str], marked: bool) -> Markup:

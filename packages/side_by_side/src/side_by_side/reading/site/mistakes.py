@@ -16,8 +16,8 @@ from typing import Any
 
 from shared_specs import compare, registry
 
-from . import code, values, words
-from .trace import copied
+from .. import code, values, words
+from ..trace import copied
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from . import listing, words
+from .. import words
+from ..alignment import tokens
+from . import listing
 
 LAST = 40
 
@@ -27,7 +29,7 @@ class Question:
     @property
     def lines(self) -> list[Markup]:
         """The example as code."""
-        return [listing.line(row, frozenset()) for row in listing.tokens(self.example.strip())]
+        return [listing.line(row, frozenset()) for row in tokens(self.example.strip())]
 
     @property
     def printed(self) -> str:

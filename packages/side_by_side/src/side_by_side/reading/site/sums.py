@@ -8,8 +8,8 @@ from typing import Any
 
 from shared_specs import oracle
 
-from . import values
-from .values import Nested
+from .. import values
+from ..values import Nested
 
 WRITTEN = (
     *("add", "multiply", "transpose", "unsqueeze", "neuron", "layer", "matmul", "linear"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from shared_specs import oracle
 
-from ..ledger import Problem, exact_pass
+from .ledger import Problem, exact_pass
 
 Nested = Any
 

@@ -1,4 +1,4 @@
-"""What is written by hand, and whether it still fits the code: `python -m side_by_side.reading.site.words` tells.
+"""What is written by hand, and whether it still fits the code: `python -m side_by_side.reading.words` tells.
 
 A sentence says why the versions of a definition differ. Beside it stands the fingerprint of the code about which it was
 written; who has read both again renews the fingerprints with `--renew`.

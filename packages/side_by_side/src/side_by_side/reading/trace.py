@@ -8,15 +8,17 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
-from shared_specs import compare, oracle
+from shared_specs import compare, oracle, registry
 
-from ..culprit import Trace, homes
 from . import values
+from .code import Definition, Version
+from .culprit import Trace, homes
 from .values import Nested
 
 RETURNED = "→"
 NUMBERS = (int, float, Fraction)
 PLAIN = (str, bytes, bool, dict, type(None), ModuleType)
+MOST_NUMBERS = 12
 CLOSE = 1e-9  # relative; a recorded value that near to an exact one is that one, rounded
 
 
@@ -126,13 +128,52 @@ def record(net: ModuleType, name: str, dtype: str | None = "float64") -> Run:
 
 def runs(nets: Mapping[str, ModuleType], name: str) -> dict[str, Run]:
     """The recorded run of each package, with its errors."""
-    known = list(_known(nets["pure_python"], name))
+    known = list(_known(registry.load("pure_python"), name))
     found = {package: record(net, name) for package, net in nets.items()}
     for run in found.values():
         for recorded in (recorded for kept in run.lines.values() for recorded in kept):
             recorded.ulps = error(recorded.value, known)
         run.ulps = error(run.result, known)
     return found
+
+
+def beside(definition: Definition, version: Version, runs: Mapping[str, Run]) -> Iterator[list[tuple[str, Recorded]]]:
+    """What each line left behind; once where all who share the version agree to the last digit shown, else with who."""
+    sharing = [package for package in version.packages if package in runs]
+    for i in range(len(version.lines)):
+        kept: dict[tuple[str, str, str], tuple[list[str], Recorded]] = {}
+        for package in sharing:
+            for recorded in runs[package].lines.get((definition.stage, version.starts[package] + i), ()):
+                key = recorded.name, numbers(recorded.value), ulps(recorded.ulps)
+                kept.setdefault(key, ([], recorded))[0].append(package)
+        yield [("" if len(who) == len(sharing) else ", ".join(who), recorded) for who, recorded in kept.values()]
+
+
+def results(runs: Mapping[str, Run]) -> list[tuple[str, Run]]:
+    """Packages with their result; those that agree in every digit shown, and in the error, together."""
+    groups: dict[tuple[str, str], tuple[list[str], Run]] = {}
+    for package, run in runs.items():
+        groups.setdefault((numbers(run.result), ulps(run.ulps)), ([], run))[0].append(package)
+    return [(", ".join(who), run) for who, run in groups.values()]
+
+
+def numbers(value: Any) -> str:
+    """Nested lists with four digits a number, cut where they are long; several arrays, one after the other."""
+    if isinstance(value, list):
+        ragged = shape_of(value) is None
+        shown = value if ragged or sum(1 for _ in oracle.flat(value)) <= MOST_NUMBERS else value[:2]
+        inside = ("; " if ragged else ", ").join(map(numbers, shown))
+        return inside if ragged else f"[{inside}{', …' if len(shown) < len(value) else ''}]"
+    if isinstance(value, bool | int):
+        return str(value)
+    return f"{float(value):.4g}".replace("-", "−")
+
+
+def ulps(error: float | None) -> str:
+    """An error in units in the last place, in words."""
+    if error is None:
+        return ""
+    return "exact" if error == 0 else f"{error:.2g} ULP"
 
 
 def _known(net: ModuleType, name: str) -> Iterator[Nested]:
@@ -150,7 +191,7 @@ def error(value: Nested, known: Sequence[Nested]) -> float | None:
     got = list(oracle.flat(value))
     for exact in known:
         if shape_of(exact) == shape_of(value) and _near(got, wanted := list(oracle.flat(exact))):
-            return max((_ulps(mine, Fraction(right)) for mine, right in zip(got, wanted, strict=True)), default=0.0)
+            return max((_distance(mine, Fraction(right)) for mine, right in zip(got, wanted, strict=True)), default=0.0)
     parts = [error(part, known) for part in value] if isinstance(value, list) else [None]
     return None if None in parts else max(parts, default=None)  # type: ignore[type-var]
 
@@ -161,7 +202,7 @@ def _near(got: Sequence[Any], wanted: Sequence[Any]) -> bool:
     )
 
 
-def _ulps(got: Any, exact: Fraction) -> float:
+def _distance(got: Any, exact: Fraction) -> float:
     if exact == 0:
         return 0.0 if got == 0 else float("inf")
     return compare.ulps(float(got), exact, "float64")

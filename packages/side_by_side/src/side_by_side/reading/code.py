@@ -7,12 +7,14 @@ import textwrap
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared_specs import STAGES
 from shared_specs.contract import STAGE_NAMES
-from shared_specs.registry import READING_ORDER
+from shared_specs.registry import READING_ORDER, implementations
 
-from ..diff import TOP, definitions, stage_source
+from ..tables import choose
+from .alignment import TOP, definitions, stage_source
 
 HOMES = {
     "synchronize": "asarray",
@@ -52,6 +54,11 @@ class Definition:
     versions: Sequence[Version]
 
     @property
+    def packages(self) -> tuple[str, ...]:
+        """Who has it, in whatever version."""
+        return tuple(package for version in self.versions for package in version.packages)
+
+    @property
     def fingerprint(self) -> str:
         """Eight hex digits that change with the code of any version, and with who shares it; not with docstrings."""
         facts = [(bare(version.text), version.packages) for version in self.versions]
@@ -66,6 +73,26 @@ class Unit:
     stage: str
     definitions: Sequence[Definition]
 
+    @property
+    def versions(self) -> list[list[str]]:
+        """The packages, those together that share every definition, helpers too."""
+        shared: dict[tuple[int, ...], list[str]] = {}
+        for package in (name for name in READING_ORDER if any(name in d.packages for d in self.definitions)):
+            bodies = (
+                next((i for i, v in enumerate(d.versions) if package in v.packages), -1) for d in self.definitions
+            )
+            shared.setdefault(tuple(bodies), []).append(package)
+        return list(shared.values())
+
+
+class Counts(NamedTuple):
+    """How many names there are, and definitions that all installed packages have; how often these are varied."""
+
+    names: int
+    definitions: int
+    alike: int
+    mean: float
+
 
 def bare(source: str) -> str:
     """What the code says, whatever its layout, comments and docstrings."""
@@ -78,7 +105,7 @@ def bare(source: str) -> str:
 
 @functools.cache
 def units() -> dict[str, Unit]:
-    """Name → its unit, in the order of the contract."""
+    """Name → its unit, in the order of the contract; of those of the five packages that are installed."""
     all_definitions = [definition for stage in STAGES for definition in of_stage(stage)]
     homes = _homes(all_definitions)
     shown: dict[str, list[Definition]] = defaultdict(list)
@@ -91,11 +118,25 @@ def units() -> dict[str, Unit]:
     }
 
 
+def packages() -> tuple[str, ...]:
+    """Those of the five that are installed."""
+    return tuple(name for name in READING_ORDER if name in implementations())
+
+
+def find(name: str) -> Unit:
+    """The unit of a name, or the one under which a helper or a method is shown.
+
+    Raises UserError with the nearest name when there is none.
+    """
+    homes = {shown: unit.name for unit in units().values() for d in unit.definitions for shown in (d.name, top(d))}
+    return units()[choose("name", homes.get(name, name), units())]
+
+
 @functools.cache
 def of_stage(stage: str) -> tuple[Definition, ...]:
     """The definitions of a stage, in the order of the packages."""
     found: dict[str, dict[str, list[tuple[str, Version]]]] = {}
-    for package in READING_ORDER:
+    for package in packages():
         source = stage_source(package, stage).code
         lines = source.splitlines()
         for name, numbers in definitions(source).items():
@@ -104,6 +145,14 @@ def of_stage(stage: str) -> tuple[Definition, ...]:
                 bodies = found.setdefault(name, defaultdict(list))
                 bodies[bare(text)].append((package, Version(text.splitlines(), {package: numbers.start})))
     return tuple(Definition(name, stage, [_shared(same) for same in bodies.values()]) for name, bodies in found.items())
+
+
+def counts() -> Counts:
+    """How much of the contract's code is shared."""
+    shared = [
+        len(d.versions) for unit in units().values() for d in unit.definitions if len(d.packages) == len(packages())
+    ]
+    return Counts(len(units()), len(shared), shared.count(1), sum(shared) / len(shared))
 
 
 def top(definition: Definition) -> str:
