@@ -58,8 +58,7 @@ def _why(definition: code.Definition) -> Iterator[RenderableType]:
     """The sentence about the versions as they are; it says when it was written about others."""
     if len(definition.versions) > 1:
         said = words.read("differences").get(definition.name)
-        fits = said and said["code"] == definition.fingerprint
-        yield Text(said["why"] if fits else STALE, "italic")
+        yield Text(said["why"] if said and said["code"] == definition.fingerprint else STALE, "italic")
         yield ""
 
 
