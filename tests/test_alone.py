@@ -15,6 +15,7 @@ raises = "NotProvided"
 [never]
 test_shapes_that_do_not_fit_are_refused.reason = "NumPy broadcasts"
 test_mixed_dtypes_are_refused.reason = "NumPy promotes"
+test_neuron_refuses_mixed_dtypes_beside_a_number.reason = "NumPy promotes"
 """
 
 
