@@ -96,25 +96,24 @@ MODELS, OPTIMIZERS, SOME_BATCH = (st.integers(0, last) for last in (3, 1, 3))
 ALIKE = st.sampled_from([0, 1, 3])
 SLOTS = st.sampled_from([(0, 0), (0, 1), (0, 3), (1, 0), (1, 2), (2, 0), (2, 1), (3, 1)])
 VALUES = st.sampled_from([-1.0, 0.5, 2.0, 0.0])
-MOVES: st.SearchStrategy[Any] = st.one_of(
-    [
-        st.tuples(st.just(name), *arguments)
-        for name, *arguments in (
-            ("forward", MODELS, SOME_BATCH),
-            ("backward", MODELS),
-            ("there_and_back", MODELS, SOME_BATCH),
-            ("look", MODELS, SOME_BATCH, st.sampled_from(["predict", "layers"])),
-            ("measure", SOME_BATCH),
-            ("forget", MODELS),
-            ("forget_all", OPTIMIZERS),
-            ("set_grad", SLOTS, st.none() | VALUES),
-            ("step", OPTIMIZERS),
-            ("copy", ALIKE, ALIKE),
-            ("write", SLOTS, VALUES, st.booleans()),
-            ("fit", MODELS, st.lists(SOME_BATCH, min_size=1, max_size=2)),
-        )
-    ]
-)
+KINDS: Sequence[Any] = [
+    st.tuples(st.just(name), *arguments)
+    for name, *arguments in (
+        ("forward", MODELS, SOME_BATCH),
+        ("backward", MODELS),
+        ("there_and_back", MODELS, SOME_BATCH),
+        ("look", MODELS, SOME_BATCH, st.sampled_from(["predict", "layers"])),
+        ("measure", SOME_BATCH),
+        ("forget", MODELS),
+        ("forget_all", OPTIMIZERS),
+        ("set_grad", SLOTS, st.none() | VALUES),
+        ("step", OPTIMIZERS),
+        ("copy", ALIKE, ALIKE),
+        ("write", SLOTS, VALUES, st.booleans()),
+        ("fit", MODELS, st.lists(SOME_BATCH, min_size=1, max_size=2)),
+    )
+]
+MOVES = st.one_of(*KINDS)
 """What can be done, and with what: one draw a move, so that every history is a mixture."""
 
 

@@ -191,6 +191,7 @@ def _sgd(lab: Lab, start: Any, *grads: Any) -> Callable[[], Any]:
 
     def steps() -> Any:
         for grad in grads:
+            optimizer.zero_grad()
             parameter.grad = grad
             optimizer.step()
         return parameter.data
