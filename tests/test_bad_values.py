@@ -21,6 +21,11 @@ QUICK = {
     "diff": ["numpy_impl", "torch_manual", "--stage", "neuron"],
     "zoo": ["--impl", "nobody"],
     "mutants": ["--impl", "nobody"],
+    "show": ["no_name"],
+    "versions": [],
+    "trace": ["no_name"],
+    "site": ["--out", "site"],
+    "check": ["nobody"],
 }
 """What ends quickly; an option that is tried takes the place of its own."""
 
