@@ -36,9 +36,9 @@ def versions_of(name: str) -> RenderableType:
 
 def _installed() -> Sequence[str]:
     """Raises UserError where there is nothing to show."""
-    if not code.packages():
-        raise UserError(f"none of {', '.join(READING_ORDER)} is installed")
-    return code.packages()
+    if packages := code.packages():
+        return packages
+    raise UserError(f"none of {', '.join(READING_ORDER)} is installed")
 
 
 def _heading(unit: code.Unit) -> RenderableType:
@@ -57,9 +57,8 @@ def _who(packages: Sequence[str]) -> Text:
 def _why(definition: code.Definition) -> Iterator[RenderableType]:
     """The sentence about the versions as they are; it says when it was written about others."""
     if len(definition.versions) > 1:
-        said = words.read("differences").get(definition.name)
-        fits = said and said["code"] == definition.fingerprint
-        yield Text(said["why"] if fits else STALE, "italic")
+        said = words.read("differences").get(definition.name, {"code": ""})
+        yield Text(said["why"] if said["code"] == definition.fingerprint else STALE, "italic")
         yield ""
 
 
