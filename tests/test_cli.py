@@ -70,7 +70,7 @@ def completed(*words, python=("-m", "side_by_side")):
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (["side-by-side", "trai"], ["train"]),
+        (["side-by-side", "tr"], ["train", "trace"]),
         (["side-by-side", "check", "num"], ["numpy_impl"]),
         (["side-by-side", "diff", "pure_python", "torch_"], ["torch_manual", "torch_autograd"]),
         (["side-by-side", "bench", "--impl", "pu"], ["pure_python"]),

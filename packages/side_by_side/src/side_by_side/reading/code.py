@@ -149,9 +149,8 @@ def of_stage(stage: str) -> tuple[Definition, ...]:
 
 def counts() -> Counts:
     """How much of the contract's code is shared."""
-    shared = [
-        len(d.versions) for unit in units().values() for d in unit.definitions if len(d.packages) == len(packages())
-    ]
+    installed = len(packages())
+    shared = [len(d.versions) for unit in units().values() for d in unit.definitions if len(d.packages) == installed]
     return Counts(len(units()), len(shared), shared.count(1), sum(shared) / len(shared))
 
 
