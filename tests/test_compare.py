@@ -1,6 +1,7 @@
 """The comparer fails on planted mistakes, and says which one it was."""
 
 import math
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from types import SimpleNamespace
@@ -119,6 +120,20 @@ def test_a_typical_mistake_is_named(lists: Any, got: Any, expected: Any, mistake
 def test_a_typical_wrong_shape_is_named(lists: Any, got: Any, expected: Any, mistake: str) -> None:
     """The learner is not told which mistake makes that shape."""
     assert f"likely mistake: {mistake}" in complaint(lists, got, expected)
+
+
+def test_a_broadcast_is_named_though_it_is_reduced_to_one_number(lists: Any) -> None:
+    """The commonest mistake in a loss leaves no shape behind."""
+    with pytest.raises(AssertionError, match=r"likely mistake: \(batch, 1\) − \(batch,\) was broadcast to"):
+        assert_close(lists, "mse((5, 1), (5,))", 3.7, 1.3)
+
+
+def test_no_reader_meets_a_fraction_of_30_digits(lists: Any) -> None:
+    """The numbers that differ cannot be read."""
+    third = Fraction(1, 3)
+    said = complaint(lists, [third], [third + Fraction(1, 10**50)], EXACT)
+    assert "first at  [0]: got 1/3, expected ≈0.3333333333333333, 1e-50 apart" in said
+    assert not re.search(r"\d{20}", said)
 
 
 def test_a_spec_can_name_mistakes_of_its_own(lists: Any) -> None:

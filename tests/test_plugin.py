@@ -1,6 +1,7 @@
 """The plugin on planted specs and small implementations: what it runs, what it says, what it lets others do."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,17 +106,27 @@ def test_a_property_can_use_the_fixtures(run_specs: Run) -> None:
     [
         (["--impl", "my_nett"], "*no implementation 'my_nett' (known: *"),
         (["--impl", "../my_net"], "*no implementation '../my_net' (known: *"),
-        (["--impl", "broken"], "*broken cannot be imported: ZeroDivisionError: *"),
+        (["--impl", "broken"], "*broken cannot be imported: *broken.py:1: ZeroDivisionError: *"),
         (["--impl", "my_net", "--stage", "layers"], "*invalid choice: 'layers'*"),
         (["--impl", "my_net", "--impl", "broken", "--gaps", "gaps.toml"], "*--gaps is for one implementation*"),
         (["--impl", "my_net", "--gaps", "nowhere.toml"], "*nowhere.toml*No such file*"),
         (["--impl", "my_net", "--report", "my_net.py/report.json"], "*--report: *my_net.py*"),
+        (["--impl", "misspelt"], "*misspelt cannot be imported: *misspelt.py:2: SyntaxError: *"),
+        (["--impl", "leaves"], "*leaves cannot be imported: *leaves.py:1: SystemExit: gone"),
+        (["--impl", "driverless"], "*driverless cannot be used: *driverless.py:1: OSError: no driver"),
         (["--impl", "gappy"], "*gap never.relu: got*expected texts for reason"),
     ],
 )
 def test_a_wrong_option_is_a_usage_error(run_specs: Run, options: list[str], complaint: str) -> None:
     """A typing mistake ends in a traceback, or in a run that tests nothing."""
-    result = run_specs(*options, broken="1 / 0", gappy='GAPS = {"never": {"relu": {}}}')
+    modules = {
+        "broken": "1 / 0",
+        "misspelt": "x = 1\ndef relu(x) return x",
+        "leaves": "raise SystemExit('gone')",
+        "driverless": "def devices(): raise OSError('no driver')",
+        "gappy": 'GAPS = {"never": {"relu": {}}}',
+    }
+    result = run_specs(*options, **modules)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(complaint)
 
@@ -172,6 +183,92 @@ def test_the_matrix_counts_outcomes_by_stage_and_implementation(run_specs: Run) 
     result = run_specs("--impl", "my_net", "--impl", "partial", partial="DTYPES = ('float64',)")
     matrix = ["stage * my_net * partial", "arrays * – * –", "neuron * 3 passed * 2 missing"]
     result.stdout.fnmatch_lines(["*stage × implementation*", *matrix])
+
+
+# What a failure says
+
+README = (Path(__file__).parents[1] / "shared_specs" / "README.md").read_text(encoding="utf-8")
+WRONG = """
+    import pytest
+    from hypothesis import given, strategies
+    from shared_specs.compare import assert_close
+    pytestmark = pytest.mark.neuron
+
+    def check(impl, x, call):
+        assert_close(impl, call, impl.relu(x), [max(number, 0.0) for number in x])
+
+    @given(x=strategies.lists(strategies.floats(1, 2), min_size=2))
+    def test_of_any_numbers(impl, x): check(impl, [-1.0, *x], "relu")
+
+    @pytest.mark.parametrize("n", range(5))
+    def test_of_some_numbers(impl, n): check(impl, [-1.0, 1.0 + n], f"relu([-1, {1 + n}])")
+"""
+LISTS = """
+    def asarray(values, dtype=None, device=None): return values
+    def tolist(array): return array
+    def shape(array): return (len(array),) if isinstance(array, list) else ()
+"""
+LEAKS = f"{LISTS}\n    def relu(x): return x\n"
+RELU = [
+    "relu*: 1 of * elements differ by more than *",
+    "  got  *",
+    "  expected  *",
+    "  first at  [[]0[]]: got -1.0, expected 0.0",
+    "  likely mistake: * relu or its mask is left out",
+]
+
+
+def test_the_example_in_the_readme_says_what_the_readme_shows(pytester: pytest.Pytester) -> None:
+    """The first thing that a newcomer tries looks otherwise than was promised."""
+    source, command, failure, missing = re.findall(r"```\w*\n(.+?)```", README, re.DOTALL)[:4]
+    pytester.makefile(".py", my_net=source)
+    pytest_command = command.splitlines()[-1].split()
+    result = pytester.runpytest_subprocess("-p", "shared_specs.plugin", *pytest_command[1:])
+    for shown in (failure, missing):
+        assert shown in f"{result.stdout}\n"
+    assert len(result.outlines) < 100
+
+
+def test_one_mistake_is_told_once_with_its_five_lines(run_specs: Run) -> None:
+    """A mistake that six specs find fills six screens, and a property's failure starts with the property."""
+    result = run_specs("--impl", "leaks", specs=WRONG, leaks=LEAKS)
+    result.assert_outcomes(failed=6)
+    result.stdout.fnmatch_lines(["___*", *RELU], consecutive=True)
+    result.stdout.fnmatch_lines("and 5 more specs; -v shows each")
+    assert sum("likely mistake" in line for line in result.outlines) == 1
+
+
+def test_v_tells_every_failure_and_tb_its_traceback(run_specs: Run) -> None:
+    """Who wants to see more cannot."""
+    result = run_specs("--impl", "leaks", "-v", "--tb=short", specs=WRONG, leaks=LEAKS)
+    result.stdout.fnmatch_lines([*RELU, "*in check"] * 2)
+    assert sum("likely mistake" in line for line in result.outlines) >= 6
+
+
+def test_an_error_inside_the_implementation_says_where(run_specs: Run) -> None:
+    """The reader sees the spec's source instead of the own line."""
+    result = run_specs("--impl", "partial", partial=f"{LISTS}\n    def relu(x): return 1 / 0\n")
+    result.stdout.fnmatch_lines(["ZeroDivisionError: *", "  *partial.py:5 in relu: def relu(x): return 1 / 0"])
+
+
+@pytest.mark.parametrize(
+    "relu",
+    [
+        "def relu(x): return relu(x)",
+        "def relu(x): raise SystemExit(3)",
+        "def relu(x): raise type('Mine', (BaseException,), {})",
+        "def relu(x): raise type('Mine', (Exception,), {'__str__': lambda self: 1 / 0})",
+        "def relu(x):\n    __tracebackhide__ = lambda error: 1 / 0\n    raise ValueError",
+        "class Odd:\n    def __repr__(self): raise SystemExit(3)\n    __eq__ = __repr__\ndef relu(x): return Odd()",
+        "def __getattr__(name): raise KeyError(name)",
+        "def __getattr__(name): return lambda *arguments: [name]",
+    ],
+)
+def test_nothing_that_an_implementation_does_breaks_the_run(run_specs: Run, relu: str) -> None:
+    """INTERNALERROR: the other specs are not run, and nobody knows why."""
+    result = run_specs("--impl", "strange", strange=relu)
+    assert result.ret in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.USAGE_ERROR)
+    assert not any("INTERNALERROR" in line for line in [*result.outlines, *result.errlines])
 
 
 # Gaps

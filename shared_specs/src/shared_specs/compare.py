@@ -24,6 +24,9 @@ EXACT = "fraction"
 TOLERANCES: Mapping[str, float] = {"float64": 1e-12, "float32": 1e-5, "int64": 0.0, EXACT: 0.0}
 """Allowed error a dtype, relative to the largest element of the tensor compared."""
 
+MOST_DIGITS = 12
+"""How long a Fraction may be before a float is easier to read."""
+
 _PRECISION = {"float64": (53, -1022), "float32": (24, -126)}  # bits of the significand, smallest normal exponent
 
 
@@ -51,7 +54,7 @@ def assert_close(
         _wrong_kind(impl, got, device)
         or _wrong_dtype(got, dtype)
         or _wrong_shape(impl, got, expected)
-        or _wrong_values(impl.tolist(got), expected, dtype, scale, likely or {})
+        or _wrong_values(call, impl.tolist(got), expected, dtype, scale, likely or {})
     )
     if problem:
         raise AssertionError(f"{call}: {problem}")
@@ -179,13 +182,14 @@ class _Case:
 
 
 def _wrong_values(
-    got: Any, expected: Values, dtype: str, scale: float | None, likely: Mapping[str, Values]
+    call: str, got: Any, expected: Values, dtype: str, scale: float | None, likely: Mapping[str, Values]
 ) -> str | None:
     read = _exactly if dtype == EXACT else _as_float
     flat_got, flat_expected = list(_flat(got)), [read(value) for value in _flat(expected)]
     kind = Rational if dtype == EXACT else Real
     if leaks := [value for value in flat_got if not isinstance(value, kind)]:
-        return f"got {leaks[0]!r} among the numbers, expected {'exact Fractions' if dtype == EXACT else 'floats'} only"
+        wanted = "exact Fractions" if dtype == EXACT else "floats"
+        return f"got {_type_name(leaks[0])} {brief(leaks[0])} among the numbers, expected {wanted} only"
     if len(flat_got) != len(flat_expected):
         return f"got {len(flat_got)} numbers in a ragged array, expected {len(flat_expected)}"
     case = _Case(flat_got, flat_expected, _shape(expected), dtype, _margin(flat_expected, dtype, scale))
@@ -193,7 +197,8 @@ def _wrong_values(
     if not wrong:
         return None
     named = (name for name, values in likely.items() if case.got_is([read(value) for value in _flat(values)]))
-    return _describe(got, expected, case, wrong) + _likely(next(named, None) or _mistaken_values(case, wrong))
+    mistake = next(named, None) or _mistaken_values(case, wrong) or _broadcast(call, case)
+    return _describe(got, expected, case, wrong) + _likely(mistake)
 
 
 def _margin(expected: list[Any], dtype: str, scale: float | None) -> float:
@@ -208,12 +213,14 @@ def _describe(got: Any, expected: Values, case: _Case, wrong: list[int]) -> str:
     mine, exact = case.got[first], case.expected[first]
     countable = case.dtype in _PRECISION and exact and _finite(exact) and _finite(mine)
     apart = f", {ulps(mine, exact, case.dtype):.3g} ULPs apart" if countable else ""
-    show = str if case.dtype == EXACT else lambda value: str(_as_float(value))
+    if case.dtype == EXACT:
+        apart = f", {_as_float(abs(mine - exact)):.3g} apart"
+    show = brief if case.dtype == EXACT else lambda value: str(_as_float(value))
     return (
         f"{len(wrong)} of {len(case.got)} elements differ by more than {case.margin:.3g}\n"
         f"  got       {_short(got, show)}\n"
         f"  expected  {_short(expected, show)}\n"
-        f"  first at  {_index(first, case.shape)}: got {mine!s}, expected {exact!s}{apart}"
+        f"  first at  {_index(first, case.shape)}: got {brief(mine)}, expected {brief(exact)}{apart}"
     )
 
 
@@ -333,6 +340,12 @@ def _mistaken_values(case: _Case, wrong: list[int]) -> str | None:
     return next((name for name in names if name), None)
 
 
+def _broadcast(call: str, case: _Case) -> str | None:
+    """A difference that grew to a square before it was reduced to one number: only the call shows it."""
+    columns = re.search(r"\((\d+), 1\), \(\1,\)", call)
+    return "(batch, 1) − (batch,) was broadcast to (batch, batch)" if columns and not case.shape else None
+
+
 # Reading and writing numbers
 
 
@@ -384,6 +397,12 @@ def _short(values: Any, show: Callable[[Any], str], width: int = 200) -> str:
     """Nested lists as text, cut where it gets long."""
     text = _text(values, show)
     return text if len(text) <= width else f"{text[:width]} …"
+
+
+def brief(number: Any) -> str:
+    """A number as text that can be read: a long Fraction as the float next to it."""
+    text = str(number)
+    return text if len(text) <= MOST_DIGITS or not isinstance(number, Rational) else f"≈{_as_float(number)!r}"
 
 
 def _text(values: Any, show: Callable[[Any], str]) -> str:

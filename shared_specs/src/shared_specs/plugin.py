@@ -6,7 +6,9 @@ coverage sees the import and a run of one implementation never meets another one
 """
 
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from copy import copy
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Any, TypeGuard
 
 import pytest
 
-from shared_specs import STAGES, __version__, fixtures, gaps, registry, report
+from shared_specs import STAGES, __version__, failures, fixtures, gaps, registry, report
 from shared_specs.gaps import Gap
 from shared_specs.report import COURTESY, ImplementationReport, Report, SpecResult
 from shared_specs.trial import Implementation, NotProvided, Trial
@@ -84,12 +86,14 @@ class SpecRun:
         return {name: self._load(name) for name in names}
 
     def _load(self, name: str) -> Trial:
-        module = _imported(name)
-        provided = getattr(module, "DTYPES", ("float64",))
-        devices = module.devices() if hasattr(module, "devices") else ["cpu"]
-        dtypes = self.config.getoption("dtype") or provided
-        about = ImplementationReport(name, registry.version(module), self.config.getoption("device"), list(dtypes))
-        return Trial(Implementation(name, module), about, self._gaps(module), provided, devices)
+        with _told(f"{name} cannot be imported"):
+            module = registry.load(name)
+        with _told(f"{name} cannot be used"):
+            provided = tuple(map(str, getattr(module, "DTYPES", ("float64",))))
+            devices = list(map(str, module.devices())) if hasattr(module, "devices") else ["cpu"]
+            dtypes = self.config.getoption("dtype") or provided
+            about = ImplementationReport(name, registry.version(module), self.config.getoption("device"), list(dtypes))
+            return Trial(Implementation(name, module), about, self._gaps(module), provided, devices)
 
     def _gaps(self, module: ModuleType) -> list[Gap]:
         path = self.config.getoption("gaps")
@@ -176,20 +180,37 @@ class SpecRun:
         if hindrance := trial.hindrance(_params(item).get("dtype")):
             pytest.skip(hindrance)
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Judge a spec as pytest does, except that a declared failure is a gap, and a pass in its place a failure."""
-        phase = yield
+        try:
+            phase = yield
+        except (Exception, SystemExit) as trouble:  # a RecursionError, or what an implementation makes of its frames
+            if not (_is_spec(item) and call.excinfo):
+                raise
+            phase = _without_traceback(item, call, trouble)
         if _is_spec(item) and (phase.when == "call" or not phase.passed):
             params = _params(item)
             declared = [] if phase.skipped else self.trials[params["impl"]].gaps_of(item.originalname)
             outcome = _judge(phase, call.excinfo and call.excinfo.value, declared)
-            spec = SpecResult(_id(item), _row(item), params.get("dtype"), outcome, _reason(phase))
+            missing = outcome == "missing" and call.excinfo
+            reason = failures.said(missing.value) if missing else _reason(phase)
+            spec = SpecResult(_id(item), _row(item), params.get("dtype"), outcome, reason)
             found = {"impl": params["impl"], "spec": asdict(spec), "gaps": [gap.pattern for gap in declared]}
+            if outcome == "failed" and call.excinfo:
+                found["mistake"] = self._tell(phase, call.excinfo.value, item)
             vars(phase)["shared_specs"] = found  # plain data: pytest-xdist sends it along
         return phase
+
+    def _tell(self, phase: pytest.TestReport, error: BaseException, item: pytest.Function) -> list[str]:
+        """Put the mistake at the top of what pytest shows, the traceback below only if asked for; name the mistake."""
+        failure = failures.failure(error, item.path, item.originalname, _breaks(item))
+        style = self.config.getoption("tbstyle")
+        if style not in ("line", "no"):
+            phase.longrepr = failure.text if style == "auto" else f"{failure.text}\n\n{phase.longrepr}"
+        return [failure.where, failure.mistake]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note what became of a spec; under xdist the judgement was made elsewhere and comes with the report."""
@@ -221,8 +242,13 @@ class SpecRun:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
-        """Show last how each implementation fared, stage by stage, and what was not tested and why."""
+        """Show each mistake once, and last how each implementation fared, what was not tested, and why."""
+        stats = terminalreporter.stats
+        every = dict(stats)
+        if self.config.get_verbosity() <= 0:
+            stats.update({kind: _one_a_mistake(stats[kind]) for kind in every if kind in ("failed", "error")})
         yield
+        stats.update(every)
         if runs := [trial.final_report() for trial in self._with_results()]:
             self._show(terminalreporter, runs)
 
@@ -245,13 +271,51 @@ class SpecRun:
         return [f"gap of {run.report.name} that no spec met: {gap}" for run in runs for gap in run.idle_gaps()]
 
 
-def _imported(name: str) -> ModuleType:
+@contextmanager
+def _told(problem: str) -> Iterator[None]:
+    """Whatever a module does when it is imported or asked about itself, told with its file and line."""
     try:
-        return registry.load(name)
+        yield
+    except (pytest.UsageError, KeyboardInterrupt):
+        raise
     except registry.UnknownImplementation as error:
         raise pytest.UsageError(str(error)) from None
-    except Exception as error:  # whatever a module may do when it is imported
-        raise pytest.UsageError(f"{name} cannot be imported: {type(error).__name__}: {error}") from error
+    except BaseException as error:
+        raise pytest.UsageError(f"{problem}: {failures.place(error)}{failures.said(error)}") from error
+
+
+def _without_traceback(item: pytest.Item, call: pytest.CallInfo[None], trouble: BaseException) -> pytest.TestReport:
+    """A report of a failure that pytest cannot show."""
+    when = "call" if call.when == "collect" else call.when
+    text = f"pytest cannot show it: {failures.said(trouble)}"
+    return pytest.TestReport(item.nodeid, item.location, {}, "failed", text, when)
+
+
+def _one_a_mistake(reports: list[pytest.TestReport]) -> list[pytest.TestReport]:
+    """Of the reports that tell of one mistake the simplest, with the number of the others; stage by stage."""
+    alike: dict[tuple[str, ...], list[pytest.TestReport]] = {}
+    for one in reports:
+        found = getattr(one, "shared_specs", {})
+        mistake = found.get("mistake", [one.nodeid, "not known"])
+        alike.setdefault((found.get("impl", ""), found.get("spec", {}).get("stage", ""), *mistake), []).append(one)
+    for key in [key for key in alike if not key[-1]]:  # no mistake was recognised: it counts with one that was, if any
+        if known := next((other for other in alike if other[:-1] == key[:-1] and other[-1]), None):
+            alike[known] += alike.pop(key)
+    order = sorted(alike, key=lambda key: (key[0], STAGES.index(key[1]) if key[1] in STAGES else len(STAGES)))
+    return [_simplest(alike[key], stage=key[1]) for key in order]
+
+
+def _simplest(reports: list[pytest.TestReport], stage: str) -> pytest.TestReport:
+    """The first that names a mistake, rather one of the stage's own file than of the table of all operations."""
+    shown = copy(min(reports, key=lambda one: (failures.LIKELY not in str(one.longrepr), stage not in one.nodeid)))
+    if others := len(reports) - 1:
+        shown.longrepr = f"{shown.longrepr}\nand {others} more {'spec' if others == 1 else 'specs'}; -v shows each"
+    return shown
+
+
+def _breaks(item: pytest.Function) -> str:
+    """What a spec says that is broken when it fails."""
+    return (item.obj.__doc__ or "").strip().partition("\n\n")[0]
 
 
 def _is_spec(item: pytest.Item) -> TypeGuard[pytest.Function]:
