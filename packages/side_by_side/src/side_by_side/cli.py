@@ -27,6 +27,8 @@ class Once(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """What `typer` calls with the words after the command's name."""
+        if ctx.resilient_parsing:  # while a shell completes
+            return super().parse_args(ctx, args)
         order: list[Any] = self.make_parser(ctx).parse_args(args=list(args))[2]
         for option in order:
             if order.count(option) > 1 and not option.multiple and option.nargs == 1:

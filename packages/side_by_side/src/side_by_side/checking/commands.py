@@ -9,6 +9,7 @@ import typer
 from shared_specs import STAGES, registry
 
 from ..shell import (
+    INTERRUPTED,
     Implementations,
     chosen,
     finish,
@@ -162,7 +163,8 @@ def check(
     arguments += [f"--stage={choose('stage', one, STAGES)}" for one in stage or ()]
     arguments += ["--courtesy"] if courtesy else []
     arguments += [f"--gaps={gaps}"] if gaps else []
-    raise typer.Exit(run_specs(arguments))
+    code = run_specs(arguments)
+    raise typer.Exit(INTERRUPTED if code == 2 else code)  # 2 is what pytest makes of Ctrl-C
 
 
 def run_specs(arguments: list[str]) -> int:

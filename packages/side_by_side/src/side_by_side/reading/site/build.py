@@ -40,6 +40,7 @@ def build(out: Path, reports: Path, results: Path) -> dict[str, int]:
         raise UserError(f"the pages show all five packages, {', '.join(sorted(missing))} is not installed")
     if out.exists() and any(out.iterdir()) and not (out / "start.js").exists() and not (out / "index.html").exists():
         raise UserError(f"{out} is no folder of pages made before, and not empty")
+    evidence.sentences()  # refuses another folder than the repository's, before anything takes long
     nets = {name: registry.load(name) for name in registry.READING_ORDER}
     site = Site(nets, evidence.gather(reports, results))
     pages = dict(_pages(site))
