@@ -1,5 +1,6 @@
 """Stage 0, arrays: what goes in comes out, and what broadcasts does so by the rules."""
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from shared_specs import oracle, strategies
 from shared_specs.cases import Shape
-from shared_specs.compare import dtype_of, refused
+from shared_specs.compare import REFUSALS, dtype_of, refused
 from shared_specs.lab import Lab
 from shared_specs.oracle import Nested, exact
 from shared_specs.strategies import holds_for
@@ -83,6 +84,22 @@ def test_int64_labels_stay_exact_ints(impl: Any, lab: Lab) -> None:
         got = impl.tolist(lab.labels(numbers))
         assert got == numbers
         assert {type(number) for number in got} == {int}
+
+
+@pytest.mark.courtesy
+@pytest.mark.parametrize("value", [0.5, math.nan, math.inf, 2**63, -(2**63) - 1], ids=str)
+def test_int64_refuses_what_it_cannot_hold(impl: Any, value: float) -> None:
+    """Half a class is cut to a whole one, or 2⁶³ wraps round to −2⁶³."""
+    with refused(f"asarray([0, {value}], 'int64')", by=(*REFUSALS, OverflowError)):
+        impl.asarray([0, value], "int64")
+
+
+@pytest.mark.courtesy
+def test_asarray_takes_fractions(impl: Any) -> None:
+    """An exact number of Python's is refused, or rounded twice on its way in."""
+    assert [float(number) for number in impl.tolist(impl.asarray([Fraction(1, 3)], impl.DTYPES[-1]))] == [
+        impl.tolist(impl.asarray(1 / 3, impl.DTYPES[-1]))
+    ]
 
 
 def test_asarray_takes_its_own_arrays_and_keeps_their_dtype(impl: Any) -> None:

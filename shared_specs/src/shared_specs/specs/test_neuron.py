@@ -73,6 +73,7 @@ def test_neuron_refuses_mixed_dtypes_beside_a_number(impl: Any, device: str) -> 
         [-2.0, -0.125, 0.0, 0.125, 2.0],
         [[1.0, -1.0], [-3.5, 4.0], [0.0, -0.0]],
         [[[-1.0], [2.0]], [[3.0], [-4.0]]],
+        [],
         [2.0**-100, -(2.0**-100)],  # apart from large numbers, beside which the tolerance would hide them
         [2.0**100, -(2.0**100)],
     ],

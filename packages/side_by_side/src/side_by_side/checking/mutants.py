@@ -36,6 +36,8 @@ from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import IgnoredCode
 from rich.console import Group
 
+from shared_specs import STAGES
+
 from ..tables import UserError, framed, table
 
 WANTED, WANTED_OF_A_STAGE = 0.97, 0.95
@@ -274,7 +276,8 @@ class Outcome:
     def problems(self) -> Iterator[str]:
         """What is wrong, a sentence each."""
         name = self.implementation
-        for stage, wanted in ((None, WANTED), *((stage, WANTED_OF_A_STAGE) for stage in self.stages)):
+        whole = [(None, WANTED)] if {*STAGES} <= {*self.stages} else []
+        for stage, wanted in [*whole, *((stage, WANTED_OF_A_STAGE) for stage in self.stages)]:
             if self.score(stage) < wanted:
                 place = f" in {stage}" if stage else ""
                 yield f"{name}: {self.score(stage):.1%} of the mutants{place} killed, expected at least {wanted:.0%}"
