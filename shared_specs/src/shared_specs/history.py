@@ -101,7 +101,6 @@ KINDS: Sequence[Any] = [
     for name, *arguments in (
         ("forward", MODELS, SOME_BATCH),
         ("backward", MODELS),
-        ("there_and_back", MODELS, SOME_BATCH),
         ("look", MODELS, SOME_BATCH, st.sampled_from(["predict", "layers"])),
         ("measure", SOME_BATCH),
         ("forget", MODELS),
@@ -113,7 +112,8 @@ KINDS: Sequence[Any] = [
         ("fit", MODELS, st.lists(SOME_BATCH, min_size=1, max_size=2)),
     )
 ]
-MOVES = st.one_of(*KINDS)
+AROUND = st.tuples(st.just("there_and_back"), MODELS, SOME_BATCH, st.none() | st.one_of(*KINDS))
+MOVES = st.one_of(*KINDS, AROUND, AROUND)
 """What can be done, and with what: one draw a move, so that every history is a mixture."""
 
 
@@ -149,9 +149,12 @@ class History(RuleBasedStateMachine):
         return list(self.twins[slot[0]].model.parameters())[slot[1]]
 
     @rule(move=MOVES)
-    def move(self, move: Sequence[Any]) -> None:
-        """Anything."""
-        name, *arguments = move
+    def any_move(self, move: Sequence[Any]) -> None:
+        """Whatever comes."""
+        self.make(*move)
+
+    def make(self, name: str, *arguments: Any) -> None:
+        """A move by its name."""
         getattr(self, name)(*arguments)
 
     # What can be done
@@ -173,9 +176,11 @@ class History(RuleBasedStateMachine):
         if result is not None:
             self.kept.append((result, self.lab.read(result)))
 
-    def there_and_back(self, m: int, batch: int) -> None:
-        """A loss and gradients."""
+    def there_and_back(self, m: int, batch: int, between: Sequence[Any] | None) -> None:
+        """A loss and gradients, and something else in between."""
         self.forward(m, batch)
+        if between:
+            self.make(*between)
         self.backward(m)
 
     def backward(self, m: int) -> None:

@@ -34,7 +34,7 @@ PROFILES = {
 PROFILE = PROFILES[os.environ.get("HYPOTHESIS_PROFILE", "lean")]
 """HYPOTHESIS_PROFILE=deep tries ten times as many examples, others each time; quick is for who compiles each shape."""
 
-HISTORIES = settings(PROFILE, max_examples=2 * PROFILE.max_examples, stateful_step_count=30)
+HISTORIES = settings(PROFILE, max_examples=3 * PROFILE.max_examples, stateful_step_count=30)
 """Histories of so many moves."""
 
 Spec: TypeAlias = Callable[..., None]

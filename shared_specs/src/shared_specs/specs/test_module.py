@@ -212,6 +212,20 @@ def swapped(impl: Any, module: Any) -> list[str]:
     return [names[impl.shape(parameter.data)].pop() for _, parameter in module.named_parameters()]
 
 
+@pytest.mark.parametrize("kind", ["Model", "Linear", "Sequential", "family"])
+def test_load_refuses_a_single_fault(impl: Any, one_lab: Lab, kind: str) -> None:
+    """One kind of fault is passed over, or only found beside others: a row is repeated, a matrix is read as a row."""
+    module = nets(impl, one_lab)[kind]
+    good = {name: one_lab.array(values) for name, values in state_of(impl, module, random.Random(kind)).items()}
+    faults = [(name, {other: good[other] for other in good if other != name}) for name in good]
+    faults += [(name, good | {name: one_lab.filled((2,))}) for name in UNEXPECTED]
+    faults += [(n, good | {n: one_lab.filled(shape)}) for n in good for shape in misshapes(impl.shape(good[n]))]
+    for name, state in faults:
+        shapes = {name: impl.shape(values) for name, values in state.items()}
+        with refused(f"load_state_dict of {kind}, {shapes}", name):
+            module.load_state_dict(state)
+
+
 @pytest.mark.parametrize("kind", ["Model", "Linear", "Sequential", "family", "twelve layers"])
 @holds_for(data=strategies.data())
 def test_load_lists_every_name_that_does_not_fit(impl: Any, one_lab: Lab, kind: str, data: Any) -> None:
