@@ -14,9 +14,9 @@ from shared_specs.lab import Lab, keeps_fractions
 
 @pytest.fixture(scope="session", autouse=True)
 def numbers_before_speed() -> Iterator[None]:
-    """Where PyTorch is loaded: no TF32, which has 10 bits for float32's 23, and the same sums in every run."""
+    """Where PyTorch has a GPU: no TF32, which has 10 bits for float32's 23, and the same sums in every run."""
     torch = sys.modules.get("torch")
-    if torch is None:
+    if torch is None or not torch.cuda.is_available():
         yield
         return
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs to be deterministic
