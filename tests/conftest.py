@@ -17,6 +17,7 @@ from side_by_side.training.trainee import Settings
 
 pytest_plugins = ["pytester"]
 
+os.environ.pop("CI", None)  # pytest and Hypothesis say more there: each test sees what a user sees
 os.environ.update({**pinned(1), **current()})  # small arrays, and other tests beside these: one thread is fastest
 
 NET = """

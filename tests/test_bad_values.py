@@ -35,7 +35,7 @@ BAD = {
     str: TEXTS,
     int: (*NUMBERS, "nan"),
     float: ("", "x", "-1", "inf", "-inf", "nan", "1e400"),
-    Path: ("", "nowhere/deep", ".", "/dev/null", "/proc/version/x", "text.csv", "empty", "zip.npz", "a" * 300),
+    Path: ("", "no such/deep", ".", "/dev/null", "/proc/version/x", "text.csv", "empty", "zip.npz", "a" * 300),
 }
 """The type of an option → what it is given."""
 

@@ -120,7 +120,7 @@ def test_what_needs_no_framework_of_its_own_runs_on_every_python():
     assert tox_ini()["tox"]["labels"].count(f"{{pure_python, numpy_impl}}-py{{{factors}}}") == 2
     assert (
         f"{{pure_python, numpy_impl}}-py{{{factors}}}"
-        in tox_ini()["testenv:{tests, matrix, types, bench, train, diff}"]["depends"]
+        in tox_ini()["testenv:{tests, matrix, types, bench, train, diff, site}"]["depends"]
     )
 
 
