@@ -5,10 +5,11 @@ from collections import defaultdict
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
-from shared_specs import STAGES, registry, suite
+from shared_specs import STAGES, plugin, registry, suite
 
 from .bug import Bug
 from .right import Right
@@ -84,14 +85,31 @@ def _verdict(bug: Bug, base: str, outcomes: dict[tuple[str, str], list[Outcome]]
 class _Selection:
     """A pytest plugin that runs each spec on the implementations that it is about, and notes what became of it."""
 
-    wanted: set[tuple[str, str]]
+    wanted: dict[tuple[str, str], str]
+    """(implementation, spec) → what a failure must say to be proof, so that no more is asked; of the right one ""."""
     stage: str
     outcomes: dict[tuple[str, str], list[Outcome]] = field(default_factory=lambda: defaultdict(list))
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> Generator[None, None, None]:
+        """Have a spec made for those that it is about: for all, the making would take longer than the running."""
+        run = metafunc.config.pluginmanager.get_plugin(plugin.NAME)
+        wanted = {
+            name: trial for name, trial in run.trials.items() if (name, metafunc.function.__name__) in self.wanted
+        }
+        with mock.patch.object(run, "trials", wanted):
+            yield
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Function]) -> None:
-        """Keep what is wanted: of a spec on a whole table of operations, the lines of the bugs' stage."""
-        items[:] = [item for item in items if _key(item) in self.wanted and item.get_closest_marker(self.stage)]
+        """Of a spec on a whole table of operations, keep the lines of the bugs' stage."""
+        items[:] = [item for item in items if item.get_closest_marker(self.stage)]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Function) -> bool | None:
+        """Pass over the other cases of a spec that has caught its bug."""
+        says = self.wanted[_key(item)]
+        return any(not outcome.passed and says and outcome.says(says) for outcome in self.outcomes[_key(item)]) or None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -124,9 +142,9 @@ def _broke_in(path: Path) -> bool:
 
 def _outcomes(bugs: list[Bug], bases: dict[str, str]) -> dict[tuple[str, str], list[Outcome]]:
     """(implementation, spec) → what became of each of its cases, for bugs and bases."""
-    named = [(f"{bug.name}@{bases[bug.name]}", bug.caught_by) for bug in bugs]
-    named += dict.fromkeys((bases[bug.name], bug.caught_by) for bug in bugs)
-    selection = _Selection(set(named), bugs[0].stage)
+    named = {(f"{bug.name}@{bases[bug.name]}", bug.caught_by): bug.says for bug in bugs}
+    named |= {(bases[bug.name], bug.caught_by): "" for bug in bugs}
+    selection = _Selection(named, bugs[0].stage)
     specs = {spec.name: spec for spec in suite.specs()}
     impls = dict.fromkeys(f"--impl={name}" for name, _ in named)
     paths = dict.fromkeys(f"{specs[spec].path}::{spec}" for _, spec in named if spec in specs)
