@@ -128,11 +128,12 @@ def test_softmax_sees_differences_of_logits_only(impl: Any, lab: Lab, shift: flo
         ([[-1.0, -2.0, -3.0], [-3.0, -2.0, -1.0], [-2.0, -1.0, -3.0]], [0, 2, 1], 1.0),
         ([[1.0, 2.0], [2.0, 1.0], [1.0, 2.0]], [0, 0, 0], 1 / 3),
         pytest.param([[0.0, 1.0]] * 300, [1] * 300, 1.0, id="300 right"),
+        pytest.param([[1.0, *[0.0] * 256]], [256], 0.0, id="257 classes"),
     ],
     ids=str,
 )
 def test_accuracy_is_the_fraction_right(impl: Any, lab: Lab, logits: Nested, classes: list[int], right: float) -> None:
-    """A count for a fraction, a count that is full at 255, the smallest logit, or a number that is no Python float."""
+    """A count for a fraction, a count or class full at 255, the smallest logit, or a number that is no Python float."""
     got = impl.accuracy(lab.array(logits), lab.labels(classes))
     assert type(got) is float
     assert got == pytest.approx(right, rel=TOLERANCES[lab.dtype])
@@ -277,6 +278,15 @@ def test_sgd_takes_small_steps(impl: Any, lab: Lab) -> None:
     impl.SGD([small, large], lr=2.0**-20).step()
     lab.check("0 − 2⁻⁶⁰", small.data, [-(2.0**-60)])
     lab.check("1 − 2⁻⁶⁰", large.data, [1.0])
+
+
+def test_sgd_steps_on_as_it_began(impl: Any, lab: Lab) -> None:
+    """The rate fades by itself, or steps are counted by something that is full after 255 of them."""
+    parameter = parameter_with(impl, lab, [0.0], [1.0])
+    optimizer = impl.SGD([parameter], lr=2.0**-7)
+    for _ in range(300):
+        optimizer.step()
+    lab.check("300 steps of 2⁻⁷", parameter.data, [-300 / 128])
 
 
 @holds_for(

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -93,7 +94,7 @@ class _Selection:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> Generator[None, None, None]:
         """Have a spec made for those that it is about: for all, the making would take longer than the running."""
-        run = metafunc.config.pluginmanager.get_plugin(plugin.NAME)
+        run: Any = metafunc.config.pluginmanager.get_plugin(plugin.NAME)
         wanted = {
             name: trial for name, trial in run.trials.items() if (name, metafunc.function.__name__) in self.wanted
         }

@@ -65,3 +65,30 @@ def batches_shuffle_in_a_window(right: Any) -> Wrong:
             return iter([tuple(part[i : i + self.size] for part in parts) for i in starts])
 
     return Batches
+
+
+@caught_by("test_sgd_steps_on_as_it_began", "300 steps.*elements differ", stage="training")
+def sgd_counts_steps_in_a_byte(right: Any) -> Wrong:
+    """Steps are counted in a byte: the 256th is number 0 again, and what is only prepared at the start stands still."""
+
+    class SGD(right.SGD):
+        steps = 0
+
+        def step(self) -> None:
+            self.steps = (self.steps + 1) % 256
+            if self.steps:
+                super().step()
+
+    return SGD
+
+
+@caught_by("test_twelve_layers_come_in_order", "mlp.*elements differ", stage="module")
+def mlp_sorts_layers_as_words(right: Any) -> Wrong:
+    """Layers of one shape are kept by name and walked in the order of the names: "10" comes before "2"."""
+
+    def mlp(x: Array, params: Any) -> Array:
+        alike = len({right.shape(w) for w, b in params}) == 1
+        order = sorted(range(len(params)), key=str) if alike else range(len(params))
+        return right.mlp(x, [params[i] for i in order])
+
+    return mlp
