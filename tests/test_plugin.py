@@ -175,7 +175,7 @@ def test_a_dtype_that_the_implementation_lacks_is_not_run(run_specs: Run) -> Non
     """A dtype asked for in vain counts as passed or as failed."""
     result = run_specs("--impl", "doubles", "--dtype", "float32", doubles="def relu(x): return max(x, 0.0)")
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines("doubles, not run: no float32 (1 specs)")
+    result.stdout.fnmatch_lines("doubles, not run: no float32 (1 spec)")
 
 
 def test_the_matrix_counts_outcomes_by_stage_and_implementation(run_specs: Run) -> None:
@@ -278,7 +278,7 @@ def test_a_gap_with_the_expected_exception_is_no_failure(run_specs: Run) -> None
     """A declared gap fails the run, or is counted as passed."""
     result = run_specs("--impl", "partial", specs=USES_NEURON, partial=GAP)
     assert result.ret == pytest.ExitCode.OK
-    result.stdout.fnmatch_lines(["neuron * 1 gap", "partial, gap: not yet: neuron (next month) (1 specs)", "*1 gap*"])
+    result.stdout.fnmatch_lines(["neuron * 1 gap", "partial, gap: not yet: neuron (next month) (1 spec)", "*1 gap*"])
 
 
 def test_a_gap_that_passes_fails_the_run(run_specs: Run) -> None:

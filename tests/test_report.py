@@ -81,4 +81,4 @@ def test_the_matrix_shows_what_happened_and_a_dash_for_nothing() -> None:
     lines = report.matrix([net("net", PASSED, GAP), net("other")])
     assert lines[0].split() == ["stage", "net", "other"]
     assert lines[3] == "layer     1 passed, 1 gap  –"
-    assert report.notes([net("net", PASSED, GAP)]) == ["net, gap: never: MATMULS (no loops) (1 specs)"]
+    assert report.notes([net("net", PASSED, GAP)]) == ["net, gap: never: MATMULS (no loops) (1 spec)"]

@@ -92,9 +92,13 @@ def notes(runs: Sequence[ImplementationReport]) -> list[str]:
         if spec.outcome in ("missing", "gap", "not run")
     )
     said = [(n, *about) for about, n in reasons.items()]
-    others = [f"{name}, {outcome}: {reason} ({n} specs)" for n, name, outcome, reason in said if outcome != "missing"]
+    others = [f"{name}, {outcome}: {reason} ({_specs(n)})" for n, name, outcome, reason in said if outcome != "missing"]
     missing = sorted((said for said in said if said[2] == "missing"), key=lambda said: (said[1], _place(said[3])))
-    return [*others, *(f"{reason.removeprefix('NotProvided: ')} ({n} specs)" for n, _, _, reason in missing)]
+    return [*others, *(f"{reason.removeprefix('NotProvided: ')} ({_specs(n)})" for n, _, _, reason in missing)]
+
+
+def _specs(n: int) -> str:
+    return f"{n} spec" if n == 1 else f"{n} specs"
 
 
 def _place(reason: str) -> int:

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -40,6 +41,12 @@ def _set_torch(torch: Any, precision: str, tf32: bool, deterministic: bool) -> N
 def numpy() -> Any:
     """The library, for specs on data that comes from it; where it is missing they are not run."""
     return pytest.importorskip("numpy", reason="no NumPy")
+
+
+@pytest.fixture
+def mixed_dtypes(impl: Any) -> list[tuple[str, str]]:
+    """Every two dtypes, in both orders; where there is but one, specs on mixtures are not run."""
+    return list(permutations(impl.DTYPES, 2)) or pytest.skip("one dtype alone, which meets no other")
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Stage 1, neuron: a weighted sum with a bias, and the bend after it."""
 
 import math
-from itertools import permutations
 from typing import Any
 
 import pytest
@@ -57,9 +56,11 @@ def test_neuron_takes_its_arguments_by_name(impl: Any, lab: Lab) -> None:
     lab.check("neuron(inputs, bias=…, …)", impl.neuron(inputs, bias=bias, weights=weights), -7.25)
 
 
-def test_neuron_refuses_mixed_dtypes_beside_a_number(impl: Any, device: str) -> None:
+def test_neuron_refuses_mixed_dtypes_beside_a_number(
+    impl: Any, device: str, mixed_dtypes: list[tuple[str, str]]
+) -> None:
     """A plain number among the arguments turns the check of the others' dtypes off."""
-    for one, other in permutations(impl.DTYPES, 2):
+    for one, other in mixed_dtypes:
         with refused(f"neuron({one}, {other}, 0.5)"):
             impl.neuron(impl.asarray([1.0], one, device), impl.asarray([1.0], other, device), 0.5)
 

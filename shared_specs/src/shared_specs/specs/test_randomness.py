@@ -102,9 +102,9 @@ def test_training_leaves_other_generators_alone(impl: Any, one_lab: Lab) -> None
 @pytest.mark.training
 def test_another_process_draws_the_same_numbers(impl: Any) -> None:
     """A run cannot be repeated tomorrow: the hash of a text, which each process salts anew, or a clock decides."""
-    there = randomness.elsewhere(impl.__name__)
-    here = randomness.everything(impl) if there else {}  # what no other process can import has nothing to compare
-    assert [name for name in here if there and here[name] != there[name]] == []
+    here = randomness.everything(impl)
+    there = randomness.elsewhere(impl.__name__) or here  # what no other process can import has nothing to compare
+    assert [name for name in here if here[name] != there[name]] == []
 
 
 # ------------------------------------------------------------------------------------------------- how a Model starts
