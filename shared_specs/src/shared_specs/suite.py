@@ -46,8 +46,8 @@ def run(plugin: object, *arguments: str) -> None:
 
     RuntimeError, with what pytest would have printed, if they could not be run.
     """
-    others = [f"-pno:{name}" for name in ("cacheprovider", "randomly", "benchmark")]
-    alone = ("-q", "-c", os.devnull, "--rootdir", str(FOLDER), *others)
+    others = [f"-pno:{name}" for name in ("cacheprovider", "unraisableexception", "threadexception")]
+    alone = ("-q", "-c", os.devnull, "--rootdir", str(FOLDER), "--disable-plugin-autoload", *others)
     printed = io.StringIO()
     with redirect_stdout(printed), redirect_stderr(printed):
         code = pytest.main([*alone, "-p", "shared_specs.plugin", *arguments], plugins=[plugin])
