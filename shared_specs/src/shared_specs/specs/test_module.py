@@ -417,11 +417,14 @@ def test_layer_used_more_than_once_gets_the_sum_of_its_gradients(impl: Any, lab:
 
 
 def test_parameter_that_is_not_used_gets_no_gradient(impl: Any, lab: Lab) -> None:
-    """A spare parameter stops backward, or gets a gradient that was never computed."""
+    """A spare parameter stops backward, gets a gradient that was never computed, or keeps the one that it has."""
     model = lab.build(NET)
     model.spare = impl.Parameter(lab.array([1.0, 2.0]))
     model(lab.array(NET.x), lab.array(NET.target))
     model.backward()
+    assert model.spare.grad is None or impl.tolist(model.spare.grad) == [0.0, 0.0]
+    model.spare.grad = lab.array([7.0, 7.0])
+    model.zero_grad()
     assert model.spare.grad is None or impl.tolist(model.spare.grad) == [0.0, 0.0]
 
 
