@@ -416,7 +416,7 @@ def solved_sets_everything(right: Any) -> Wrong:
 # ------------------------------------------------------------------------------------------------- Batches
 
 
-@caught_by("test_batches_come_in_the_order_that_the_seed_decides", "the same in every epoch")
+@caught_by("test_batches_come_in_the_order_that_the_seed_decides", "the same again in some epoch")
 def batches_repeat_their_order(right: Any) -> Wrong:
     """The order is drawn once, and is the same in every epoch."""
 
