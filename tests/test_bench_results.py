@@ -466,13 +466,20 @@ PROBE = """<script>addEventListener("load", () => setTimeout(() => {
   const sorted = shown().map(row => row.cells[at("seconds")].dataset.sort);
   select.value = "sweep"; select.onchange();
   const marks = document.querySelectorAll(".chart svg.marks path").length;
-  const found = {drawn: document.querySelectorAll(".chart svg.marks").length, marks,
-    sorted, filtered: shown().length, wide: document.documentElement.scrollWidth <= innerWidth};
+  const svgs = [...document.querySelectorAll(".chart svg.marks")], label = svgs[0].querySelector("text");
+  const box = element => element.getBoundingClientRect(), paint = getComputedStyle(document.body);
+  table.parentElement.scrollLeft = 200;
+  const found = {drawn: svgs.length, marks, sorted, filtered: shown().length,
+    fits: [document.documentElement, ...svgs].every(each => box(each).right <= innerWidth),
+    legends: svgs.map(svg => [...svg.querySelectorAll(".role-legend-label text")].filter(
+      text => box(text).bottom <= box(svg).bottom && box(text).right <= box(svg).right).length),
+    sticks: box(table.rows[1].cells[0]).left - box(table.parentElement).left,
+    colours: [paint.backgroundColor, paint.color, getComputedStyle(label).fill]};
   document.title = JSON.stringify(found);
 }, 1500));</script></body>"""
 
 
-def test_chromium_draws_the_pictures_and_sorts_and_filters_the_table(html, tmp_path, record_property):
+def test_chromium_draws_the_pictures_on_a_dark_phone_and_sorts_and_filters_the_table(html, tmp_path, record_property):
     if CHROMIUM is None:
         record_property("chromium", "not run: no chromium")
         print("not run: no chromium")
@@ -480,13 +487,19 @@ def test_chromium_draws_the_pictures_and_sorts_and_filters_the_table(html, tmp_p
     path = tmp_path / "page.html"
     before, _, after = html.rpartition("</body>")  # Vega has the word in a string of its own
     path.write_text(before + PROBE + after, encoding="utf-8")
-    options = ("--headless", "--no-sandbox", "--disable-gpu", "--window-size=1250,900", "--virtual-time-budget=10000")
-    command = [CHROMIUM, *options, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", path.as_uri()]
+    options = ("--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=10000")
+    phone = ("--window-size=390,900", "--blink-settings=preferredColorScheme=0")
+    command = [CHROMIUM, *options, *phone, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", path.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     found = json.loads(re.search(r"<title>(.*?)</title>", done.stdout).group(1).replace("&quot;", '"'))
     assert found["drawn"] == 5
     assert found["marks"] > 50
-    assert found["wide"]
+    assert found["fits"]
+    assert found["legends"] == [6, 6, 3, 4, 3]  # contenders, limits, published ladders: all in sight
+    assert found["sticks"] <= 1
+    paper, ink, label = found["colours"]
+    assert paper == "rgb(25, 25, 24)"
+    assert ink == label == "rgb(220, 218, 213)"
     times = [float(key) for key in found["sorted"] if key]
     assert times == sorted(times)
     assert found["sorted"] == [*found["sorted"][: len(times)], *[""] * (len(found["sorted"]) - len(times))]
