@@ -136,7 +136,9 @@ def mutants(
             outcomes.append(mutants.Outcome(name, stages, made, survivors, equivalent.get(name, {})))
     if outcomes:
         console().print(mutants.result_table(outcomes))
-    said = [f"{name}: not done; --impl {name} goes on with it" for name in names[len(outcomes) :]]
+    said = [
+        f"{name}: not done; --impl {name} goes on with it, --stage makes it short" for name in names[len(outcomes) :]
+    ]
     finish([*(problem for outcome in outcomes for problem in outcome.problems()), *said], stop.pressed)
 
 

@@ -40,7 +40,8 @@ def survivors(
 ) -> list[Mutant]:
     """The mutants on which every spec passes; on_mutant is called as each has met its fate.
 
-    Raises UserError when the specs do not pass on the implementation itself, or cannot be run.
+    Raises UserError when the specs do not pass on the implementation itself, or cannot be run, and KeyboardInterrupt
+    after Ctrl-C, which pytest keeps to itself.
     """
     forks = Forks(mutants, jobs, on_mutant)
     said = io.StringIO()
@@ -52,6 +53,8 @@ def survivors(
         plugins = ("-p", "shared_specs.plugin", "-p", "no:cacheprovider", "--capture=no")
         place = ("-c", os.devnull, f"--rootdir={folder}", "--import-mode=importlib")
         pytest.main([*specs, "--impl", implementation, *plugins, *place], plugins=[forks])
+    if forks.interrupted:
+        raise KeyboardInterrupt
     if forks.problem or not forks.ended:
         raise UserError(forks.problem or f"the specs of {implementation} could not be run: {_last_line(said)}")
     return [mutant for mutant in mutants if mutant in forks.survivors]
@@ -73,7 +76,7 @@ class Forks:
         self.mutants, self.jobs, self.on_mutant = mutants, jobs, on_mutant
         self.survivors: set[Mutant] = set()
         self.problem = ""
-        self.ended = False
+        self.ended = self.interrupted = False
         self.seconds, self.failed = 0.0, False  # of the spec that runs, in a fork
         self.limits: dict[str, float] = {}  # spec → seconds that it may take on a mutant
 
@@ -85,6 +88,10 @@ class Forks:
         """Note how a spec fares."""
         self.seconds += report.duration
         self.failed |= report.failed
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note Ctrl-C; pytest's own exceptions of that kind are something else."""
+        self.interrupted = excinfo.type is KeyboardInterrupt
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Try every mutant."""
