@@ -163,6 +163,11 @@ def mnist(name: str, folder: Path, fetch: bool = False, on_bytes: download.OnByt
     """MNIST or Fashion-MNIST from the IDX files in a folder, which `fetch` downloads first where they are missing."""
     if fetch:
         download.idx_files(name, folder, on_bytes)
+    try:
+        for file in idx.FILES:
+            idx.find(folder, file)
+    except UserError as error:
+        raise UserError(f"{error}; --folder names the folder that has it, --download fetches it") from error
     return images(name, folder, CLASSES[name])
 
 
