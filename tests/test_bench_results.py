@@ -11,7 +11,9 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from side_by_side.bench import lines, markdown, page, terminal
+from shared_specs.registry import implementations
+from shared_specs.workloads.peers import PEERS
+from side_by_side.bench import charts, lines, markdown, page, terminal
 from side_by_side.bench.cells import AGAIN, Cell
 from side_by_side.bench.results import Document, Entry, Run, merge, problems, read, write_all
 from side_by_side.bench.session import aa_check
@@ -449,6 +451,11 @@ def test_the_page_draws_width_roofline_share_ladder_and_lines(html):
         "Time against width, float64 on cpu, 1 thread",
         *("Roofline", "Share of the limit", "Matmul ladder", "Time against lines of code"),
     ]
+
+
+def test_every_implementation_and_peer_has_a_colour_of_its_own():
+    """Two curves look the same."""
+    assert len(set(charts.COLOURS)) >= len(implementations()) + len(PEERS)
 
 
 def test_lines_of_code_are_those_that_hold_code():

@@ -11,7 +11,10 @@ from .cells import LIMITS, where
 from .results import Run
 from .story import PUBLISHED, crossings_of, ladder, sweep
 
-COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#8c6d1f", "#5f5fa8", "#7f7f7f", "#b22222")
+COLOURS = (
+    *("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00"),
+    *("#56b4e9", "#8c6d1f", "#5f5fa8", "#7f7f7f", "#b22222", "#6fbf3f"),
+)
 """Okabe and Ito's palette, which colour-blind readers can tell apart, and more for peers."""
 INK = "black"
 """Where the page is dark, its style sheet says otherwise."""
