@@ -129,6 +129,7 @@ def test_a_process_that_crashes_in_the_pairs_is_noted_and_the_other_processes_co
         (["--size", "0, 5-4"], "size '0,5-4' is no batch and widths"),
         (["--size", "1, 9999-9999-1"], "makes 99,990,000 weights"),
         (["--size", "99999999, 5-4"], "and 899,999,991 activations, expected at most 20,000,000 and 100,000,000"),
+        (["--stage", "layer"], "no work of stage layer has the size 784; 3, 5-4-2-1"),
         (["--full"], "--quick and --full exclude each other"),
         (["--out", "file/results"], "cannot write into file/results"),
         (["some.json"], "files are for --merge"),
