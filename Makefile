@@ -6,7 +6,11 @@ TOX := $(if $(UV),PIP="uv pip") PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/tox
 UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export UV_FIND_LINKS
 EMPTY :=
-BENCH = WITH=$(if $(PEERS)$(LIMITS),peers,all) $(TOX) run -qq -e bench -- \
+# The tools run on the code as it stands, by the Python of an environment that tox has filled: nothing to install anew.
+HERE := PYTHONPATH="$$PWD/shared_specs/src$(subst $(EMPTY) ,,$(patsubst %,:$$PWD/%,$(wildcard packages/*/src)))"
+TOOL := $(HERE) .tox/all/bin/side-by-side
+BENCH_IN := .tox/$(if $(PEERS)$(LIMITS),peers,all)
+BENCH = $(HERE) $(BENCH_IN)/bin/side-by-side bench \
 	$(if $(FULL),--full) $(if $(PEERS),--peers) $(if $(LIMITS),--limits) \
 	$(addprefix --impl ,$(IMPL)) $(addprefix --stage ,$(STAGE)) $(addprefix --device ,$(DEVICE)) \
 	$(addprefix --size ,$(subst ;, ,$(subst $(EMPTY) ,,$(SIZE))))
@@ -19,34 +23,37 @@ test-all: $(READY) ## every spec on every implementation, the tests across them,
 	@rm -rf .tox/reports && $(TOX) run-parallel -m test-all
 test-deep: $(READY) ## the specs with ten times the examples for every property, other ones each time
 	@HYPOTHESIS_PROFILE=deep $(TOX) run -m specs
-fuzz: $(READY) ## ten thousand odd calls of each implementation; ARGS="--impl numpy_impl --calls 1000 --seed 1"
-	@$(TOX) run -qq -e all -- python -m shared_specs.fuzz $(ARGS)
-accuracy: $(READY) ## errors in ULPs, stage by implementation; ARGS="--impl numpy_impl"
-	@$(TOX) run -qq -e all -- side-by-side accuracy $(ARGS)
+fuzz: .tox/all/ready ## ten thousand odd calls of each implementation; ARGS="--impl numpy_impl --calls 1000 --seed 1"
+	@$(HERE) .tox/all/bin/python -m shared_specs.fuzz $(ARGS)
+accuracy: .tox/all/ready ## errors in ULPs, stage by implementation; ARGS="--impl numpy_impl"
+	@$(TOOL) accuracy $(ARGS)
 outsiders: $(READY) ## a net in JAX that was written from the contract alone, under the same specs
 	@$(TOX) run -e outsiders
 static: $(READY) ## ruff and mypy
 	@$(TOX) run -m static
-zoo: $(READY) ## planted bugs, and the specs that catch them; ARGS="--stage backward --impl torch_manual"
-	@$(TOX) run -qq -e all -- side-by-side zoo $(ARGS)
-mutants: $(READY) ## small changes to pure_python and numpy_impl, which the specs must notice; ARGS="--stage mlp --jobs 1"
-	@$(TOX) run -qq -e all -- side-by-side mutants $(ARGS)
-bench: $(READY) ## speed tables, in results/ too; FULL=1 PEERS=1 LIMITS=1 IMPL= STAGE= DEVICE= SIZE=64,784-50-10 ARGS=--quick
+zoo: .tox/all/ready ## planted bugs, and the specs that catch them; ARGS="--stage backward --impl torch_manual"
+	@$(TOOL) zoo $(ARGS)
+mutants: .tox/all/ready ## small changes to pure_python and numpy_impl, which the specs must notice; ARGS="--stage mlp --jobs 1"
+	@$(TOOL) mutants $(ARGS)
+bench: $(BENCH_IN)/ready ## speed tables, in results/ too; FULL=1 PEERS=1 LIMITS=1 IMPL= STAGE= DEVICE= SIZE=64,784-50-10 ARGS=--quick
 	@$(BENCH) $(ARGS)
-bench-compare: $(READY) ## the same, and what has become slower since the last time; THRESHOLD=25 (percent)
+bench-compare: $(BENCH_IN)/ready ## the same, and what has become slower since the last time; THRESHOLD=25 (percent)
 	@$(BENCH) --compare --threshold $(or $(THRESHOLD),25) $(ARGS)
-train: $(READY) ## all five train on real handwritten digits; ARGS="--epochs 5"
-	@$(TOX) run -qq -e train -- $(ARGS)
-diff: $(READY) ## two implementations side by side; A=torch_manual B=torch_autograd STAGE=backward
-	@$(TOX) run -qq -e diff -- $(or $(A),torch_manual) $(or $(B),torch_autograd) --stage $(or $(STAGE),backward) $(ARGS)
-site: $(READY) ## pages that show the code side by side, to be opened from disk: site/index.html
-	@$(TOX) run -qq -e site -- $(ARGS)
+train: .tox/all/ready ## all five train on real handwritten digits; ARGS="--epochs 5"
+	@$(TOOL) train $(ARGS)
+diff: .tox/all/ready ## two implementations side by side; A=torch_manual B=torch_autograd STAGE=backward
+	@$(TOOL) diff $(or $(A),torch_manual) $(or $(B),torch_autograd) --stage $(or $(STAGE),backward) $(ARGS)
+site: .tox/all/ready ## pages that show the code side by side, to be opened from disk: site/index.html
+	@$(TOOL) site $(ARGS)
 dist: $(READY) ## wheel and sdist of every package in dist/, checked; the tool in an environment of its own
 	@$(TOX) run -e dist,alone
 resolve: $(READY) ## does constraints.txt fit every Python and platform? ARGS="--python 3.14 --platform x86_64-pc-windows-msvc"
 	@$(TOX) run -qq -e resolve -- $(ARGS)
 clean: ## remove what was set up
 	rm -rf .venv .tox dist results runs site
+
+.tox/%/ready: $(READY) tox.ini constraints.txt $(wildcard shared_specs/pyproject.toml packages/*/pyproject.toml)
+	@$(TOX) run -qq -e $* -- python -c "" && touch $@
 
 # CPython from 3.11 to 3.14, 64 bits, with the GIL: what is pinned has wheels for it; and able to make a .venv
 FITS = import sys, sysconfig, venv$(if $(UV),,, ensurepip); sys.exit(not ((3, 11) <= sys.version_info < (3, 15) and \

@@ -31,7 +31,7 @@ from numpy_impl import *
 def neuron(inputs, weights, bias):
     os._exit(42)
 """
-TINY = ("bench", "--quick", "--size", "784", "--size", "1,4-8-1")
+TINY = ("bench", "--quick", "--size", "784", "--size", "3,5-4-2-1")
 
 
 def bench(*arguments):
@@ -58,7 +58,7 @@ def test_a_real_run_times_what_is_right_and_marks_what_is_wrong_or_crashes(folde
     assert "the process ended with code 42" in result.stderr
 
     run = read(folder / "results" / "bench.json").runs[0]
-    cell = Cell("train step", "1, 4-8-1", "", "float64", "cpu", 1, "wrong_net")
+    cell = Cell("train step", "3, 5-4-2-1", "", "float64", "cpu", 1, "wrong_net")
     entry = run.entries[cell]
     assert entry.time.low <= entry.time.median <= entry.time.high
     assert entry.ratio.median > 0
@@ -124,7 +124,12 @@ def test_a_process_that_crashes_in_the_pairs_is_noted_and_the_other_processes_co
         (["--dtype", "bfloat16"], "unknown dtype 'bfloat16'"),
         (["--device", "tpu"], "unknown device 'tpu'"),
         (["--stage", "wine"], "unknown stage 'wine'"),
-        (["--size", "3-3"], "unknown size '3-3'"),
+        (["--size", "3-3"], "size '3-3' is no batch and widths; a net is \"7, 5-4-3-2\", the rest is 784; 5×784 @"),
+        (["--size", "1, 5"], "size '1,5' is no batch and widths"),
+        (["--size", "0, 5-4"], "size '0,5-4' is no batch and widths"),
+        (["--size", "1, 9999-9999-1"], "makes 99,990,000 weights"),
+        (["--size", "99999999, 5-4"], "and 899,999,991 activations, expected at most 20,000,000 and 100,000,000"),
+        (["--stage", "layer"], "no work of stage layer has the size 784; 3, 5-4-2-1"),
         (["--full"], "--quick and --full exclude each other"),
         (["--out", "file/results"], "cannot write into file/results"),
         (["some.json"], "files are for --merge"),
@@ -179,6 +184,9 @@ def test_only_what_was_asked_for_is_planned():
     full = MODES["full"]
     assert {cell.work for cell in cells(stages=["mlp"])} == {"forward"}
     assert {cell.size for cell in cells(sizes=["64, 784-50-10"])} == {"64, 784-50-10"}
+    own = cells(sizes=["7, 5-4-3-2", "5, 3-1"])
+    assert {cell.work for cell in own} == {"forward", "loss_and_grads", "train step"}
+    assert {cell.size for cell in own} == {"7, 5-4-3-2", "5, 3-1"}
     assert {cell.dtype for cell in cells(mode=full, dtypes=["float32"])} == {"float32"}
     assert {cell.threads for cell in cells(mode=full, threads=[1, 3])} == {1, 3}
     everything = cells(mode=full)

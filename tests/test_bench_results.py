@@ -11,7 +11,9 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from side_by_side.bench import lines, markdown, page, terminal
+from shared_specs.registry import implementations
+from shared_specs.workloads.peers import PEERS
+from side_by_side.bench import charts, lines, markdown, page, terminal
 from side_by_side.bench.cells import AGAIN, Cell
 from side_by_side.bench.results import Document, Entry, Run, merge, problems, read, write_all
 from side_by_side.bench.session import aa_check
@@ -451,6 +453,11 @@ def test_the_page_draws_width_roofline_share_ladder_and_lines(html):
     ]
 
 
+def test_every_implementation_and_peer_has_a_colour_of_its_own():
+    """Two curves look the same."""
+    assert len(set(charts.COLOURS)) >= len(implementations()) + len(PEERS)
+
+
 def test_lines_of_code_are_those_that_hold_code():
     documented = '"""What it is.\n\nMore."""\n\nimport os  # a comment\n\n'
     source = f'{documented}def f():\n    """Doc."""\n    # why\n    return (\n        1\n    )\n'
@@ -466,13 +473,20 @@ PROBE = """<script>addEventListener("load", () => setTimeout(() => {
   const sorted = shown().map(row => row.cells[at("seconds")].dataset.sort);
   select.value = "sweep"; select.onchange();
   const marks = document.querySelectorAll(".chart svg.marks path").length;
-  const found = {drawn: document.querySelectorAll(".chart svg.marks").length, marks,
-    sorted, filtered: shown().length, wide: document.documentElement.scrollWidth <= innerWidth};
+  const svgs = [...document.querySelectorAll(".chart svg.marks")], label = svgs[0].querySelector("text");
+  const box = element => element.getBoundingClientRect(), paint = getComputedStyle(document.body);
+  table.parentElement.scrollLeft = 200;
+  const found = {drawn: svgs.length, marks, sorted, filtered: shown().length,
+    fits: [document.documentElement, ...svgs].every(each => box(each).right <= innerWidth),
+    legends: svgs.map(svg => [...svg.querySelectorAll(".role-legend-label text")].filter(
+      text => box(text).bottom <= box(svg).bottom && box(text).right <= box(svg).right).length),
+    sticks: box(table.rows[1].cells[0]).left - box(table.parentElement).left,
+    colours: [paint.backgroundColor, paint.color, getComputedStyle(label).fill]};
   document.title = JSON.stringify(found);
 }, 1500));</script></body>"""
 
 
-def test_chromium_draws_the_pictures_and_sorts_and_filters_the_table(html, tmp_path, record_property):
+def test_chromium_draws_the_pictures_on_a_dark_phone_and_sorts_and_filters_the_table(html, tmp_path, record_property):
     if CHROMIUM is None:
         record_property("chromium", "not run: no chromium")
         print("not run: no chromium")
@@ -480,13 +494,19 @@ def test_chromium_draws_the_pictures_and_sorts_and_filters_the_table(html, tmp_p
     path = tmp_path / "page.html"
     before, _, after = html.rpartition("</body>")  # Vega has the word in a string of its own
     path.write_text(before + PROBE + after, encoding="utf-8")
-    options = ("--headless", "--no-sandbox", "--disable-gpu", "--window-size=1250,900", "--virtual-time-budget=10000")
-    command = [CHROMIUM, *options, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", path.as_uri()]
+    options = ("--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=10000")
+    phone = ("--window-size=390,900", "--blink-settings=preferredColorScheme=0")
+    command = [CHROMIUM, *options, *phone, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", path.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     found = json.loads(re.search(r"<title>(.*?)</title>", done.stdout).group(1).replace("&quot;", '"'))
     assert found["drawn"] == 5
     assert found["marks"] > 50
-    assert found["wide"]
+    assert found["fits"]
+    assert found["legends"] == [6, 6, 3, 4, 3]  # contenders, limits, published ladders: all in sight
+    assert found["sticks"] <= 1
+    paper, ink, label = found["colours"]
+    assert paper == "rgb(25, 25, 24)"
+    assert ink == label == "rgb(220, 218, 213)"
     times = [float(key) for key in found["sorted"] if key]
     assert times == sorted(times)
     assert found["sorted"] == [*found["sorted"][: len(times)], *[""] * (len(found["sorted"]) - len(times))]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from importlib.util import find_spec
+from itertools import pairwise
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import numpy_impl
 from shared_specs import registry
 from shared_specs.benchmarks import budget
-from shared_specs.workloads import contender, limit_of, numbers, rows, rungs_of
+from shared_specs.workloads import contender, limit_of, numbers, row, rows, rungs_of
 from shared_specs.workloads.implementations import Implementation
 from shared_specs.workloads.jobs import Job, error_in_ulps
 from shared_specs.workloads.limits import LIMITS
@@ -190,6 +191,24 @@ class Slow:
 
     def synchronize(self, device):
         """Nothing is queued."""
+
+
+@pytest.mark.parametrize("size", ["1, 3-1", "7, 5-4-3-2", "97, 200-150-9", "1, 300-300-300-1", "300, 2-400-1"])
+def test_a_net_of_any_size_is_answered_and_trains_on(size):
+    """A net of one's own is wrong for rounding's sake, explodes while it is timed, or takes minutes to check."""
+    workload = row("train step", size)
+    who = contender("numpy_impl")
+    job = who.prepare(workload, "float32", "cpu")
+    who.check(workload, job, "float32", "cpu")
+    first, *_, last = [float(job.run()) for _ in range(200)]
+    assert 0 <= last < first
+    assert workload.units % workload.net.samples == 0
+    assert workload.net.samples * sum(n * m for n, m in pairwise(workload.net.sizes)) <= 10**7
+
+
+def test_a_net_of_the_table_keeps_its_numbers():
+    """A size means one net by name and another in the table."""
+    assert [row(work.work, work.size, work.rung) for work in rows()] == rows()
 
 
 def test_a_call_is_predicted_from_few_samples_and_tried_no_longer_than_needed(monkeypatch):

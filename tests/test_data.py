@@ -115,7 +115,9 @@ def test_unpacked_files_with_a_dot_in_their_name_are_found(tmp_path):
     write_idx(tmp_path)
     for name in idx.FILES:
         (tmp_path / name).rename(tmp_path / name.replace("-idx", ".idx"))
-    assert load("fashion-mnist", folder=tmp_path).name == "fashion-mnist"
+    clothes = load("fashion-mnist", folder=tmp_path)
+    assert clothes.name == "fashion-mnist"
+    assert (clothes.preparation.classes[0], clothes.preparation.classes[9]) == ("T-shirt/top", "Ankle boot")
 
 
 IMAGES, LABELS = small_digits()["train"]

@@ -100,7 +100,54 @@ def test_make_says_in_one_line_what_to_install(make, arguments):
     assert said[0].startswith("No Python from 3.11 to 3.14 with venv here")
 
 
+def test_a_tool_runs_on_the_code_as_it_stands_and_installs_only_what_is_new(tmp_path):
+    """`make diff` installs again what has not changed, or runs code that was installed before it was changed."""
+    if not shutil.which("make"):
+        pytest.skip("no make")
+    for name in ("Makefile", "constraints.txt", "tox.ini"):
+        shutil.copy(ROOT / name, tmp_path)
+    for folder in ("shared_specs", "packages/numpy_impl"):
+        (tmp_path / folder / "src").mkdir(parents=True)
+        (tmp_path / folder / "pyproject.toml").touch()
+    for stub, line in {
+        ".venv/bin/tox": "echo installs",
+        ".tox/all/bin/side-by-side": 'echo "$PYTHONPATH" "$@"',
+    }.items():
+        (tmp_path / stub).parent.mkdir(parents=True)
+        (tmp_path / stub).write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
+        (tmp_path / stub).chmod(0o755)
+    (tmp_path / ".venv/ready").touch()
+    path = f"{tmp_path}/shared_specs/src:{tmp_path}/packages/numpy_impl/src"
+    shown = f"{path} diff torch_manual torch_autograd --stage backward\n"
+
+    def said():
+        environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+        command = ["make", "diff", "UV=", "READY=.venv/ready"]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert said() == f"installs\n{shown}"
+    assert said() == shown
+    for changed in ("tox.ini", "packages/numpy_impl/pyproject.toml", "shared_specs/pyproject.toml"):
+        for file in filter(Path.is_file, tmp_path.rglob("*")):
+            os.utime(file, (0, 0))
+        os.utime(tmp_path / changed, (1, 1))
+        assert said() == f"installs\n{shown}", changed
+
+
 # ------------------------------------------------------------------------------------------------- tox
+
+
+def test_every_environment_is_described_and_tox_finds_itself():
+    """A description is taken for a condition, "ruff: habits", or `.venv/bin/tox -e train` finds no tox."""
+    for name in tox_ini().sections():
+        if name.startswith("testenv:"):
+            factors = re.findall(r"[\w.]+", name)
+            description = tox_ini()[name].get("description", "").strip().splitlines()
+            conditions = [match[1] for line in description if (match := re.match(r"\s*([\w-]+):", line))]
+            assert description, name
+            assert set(conditions) <= set(factors), name
+    wrapper = tox_ini()["testenv:{tests, matrix, types, bench, train, diff, site}"]
+    assert "{tox_root}{/}.venv{/}bin{:}{env:PATH}" in wrapper["set_env"]
 
 
 def test_every_implementation_runs_its_specs_in_test_all():

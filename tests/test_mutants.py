@@ -1,5 +1,7 @@
 """Mutants: what is changed, who notices, and the list of those that nobody can notice."""
 
+import os
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -145,6 +147,21 @@ def test_a_mutant_that_does_not_come_to_an_end_is_killed(small_net, tmp_path, mo
     made = [m for m in mutants.mutants(small_net, ["neuron"]) if m.change.after == "n = n + 1"]
     assert len(made) == 1
     assert survivors(made, "def test_countdown(impl): assert impl.neuron.countdown(3) == 0", tmp_path) == []
+
+
+def test_ctrl_c_leaves_what_is_known_of_the_mutants_before(small_net, tmp_path, monkeypatch):
+    """Minutes of mutants are lost, or the specs are said to be broken."""
+    made, fork, begun = mutants.mutants(small_net, ["neuron"]), forks._fork, []
+
+    def until_ctrl_c(work):
+        begun.append(work)
+        return os.kill(os.getpid(), signal.SIGINT) if len(begun) == 5 else fork(work)
+
+    monkeypatch.setattr(forks, "_fork", until_ctrl_c)
+    with pytest.raises(forks.Stopped) as stopped:
+        survivors(made, SPECS, tmp_path)
+    assert stopped.value.tried
+    assert set(stopped.value.tried) < set(made[:3])
 
 
 def test_specs_that_fail_without_mutants_end_the_run(small_net, tmp_path):

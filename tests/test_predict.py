@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from sklearn.datasets import load_digits
 from typer.testing import CliRunner
 
 from shared_specs import registry
@@ -101,6 +102,16 @@ def test_arrays_and_weights_without_metadata_are_taken_as_they_are(trained, tmp_
     assert result.exit_code == 0
     assert result.stdout.splitlines()[0] == "target"
     assert "does not tell of scaling" in result.stderr
+
+
+def test_data_that_are_built_in_go_by_their_names(tmp_path):
+    """Who has trained on digits has to write them into a file to see what the net says of them."""
+    assert cli("train", "--impl", "numpy_impl", "--epochs", 3, "--out", tmp_path).exit_code == 0
+    result = cli("predict", "--weights", tmp_path / "numpy_impl/model.safetensors", "--data", "digits")
+    said = [row["prediction"] for row in csv.DictReader(result.stdout.splitlines())]
+    assert np.mean(np.array(said) == load_digits().target.astype(str)) > 0.85
+    result = cli("predict", "--weights", tmp_path / "numpy_impl/model.safetensors", "--data", "mnist")
+    assert result.stderr == "side-by-side: no t10k-images-idx3-ubyte or t10k-images-idx3-ubyte.gz in mnist\n"
 
 
 def test_predictions_go_to_a_file_that_is_not_replaced_without_a_word(trained, tmp_path):

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from shared_specs import registry
-from shared_specs.workloads import contender, rows, rungs_of
+from shared_specs.workloads import contender, row, rows, rungs_of
 
 from .budget import predict, remember
 
@@ -45,7 +45,7 @@ def test_workload(  # the parameters are the cell's name
 ) -> None:
     """The answer is right; then it is timed, unless a call would take too long."""
     who = contender(implementation)
-    workload = next(row for row in rows([rung or "builtin"]) if (row.work, row.size) == (work, size))
+    workload = row(work, size, rung)
     budget = float(request.config.getoption("budget", BUDGET))
     predicted = predict(who, workload, dtype, device, budget)
     if predicted > budget:

@@ -38,6 +38,8 @@ class Net:
     batch: int
     sizes: tuple[int, ...]
     distinct: int = 0
+    spread: float = 1.0
+    """The standard deviation of the inputs."""
 
     def __str__(self) -> str:
         return f"{self.batch}, {'-'.join(map(str, self.sizes))}"
@@ -50,7 +52,7 @@ class Net:
     @cached_property
     def x(self) -> Matrix:
         """The inputs, (batch, n_in)."""
-        return repeated(random_matrix(self.samples, self.sizes[0], 1, seed=1), self.batch)
+        return repeated(random_matrix(self.samples, self.sizes[0], self.spread, seed=1), self.batch)
 
     @cached_property
     def target(self) -> Matrix:

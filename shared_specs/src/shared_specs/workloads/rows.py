@@ -1,9 +1,12 @@
 """The rows of the speed table: which work, at which size, on which rung."""
 
 import hashlib
+import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -35,6 +38,7 @@ DIGITS_WORKS = ("bare steps", "epoch")
 """The steps of an epoch on batches that lie ready, and the whole: shuffling, taking the samples, the loop."""
 DIGITS_SIZE = "digits, 64-50-10"
 DIGITS_BATCHES = 57  # of 32, the last of 5
+MOST_WEIGHTS, MOST_ACTIVATIONS = 20_000_000, 100_000_000  # so that the answer comes in seconds, and fits a memory
 
 
 @dataclass(frozen=True)
@@ -102,8 +106,12 @@ class Workload:
         return answers.train_step(self.sized) if self.work == "train step" else answers.loss_and_grads(self.sized)
 
 
-def rows(rungs: Iterable[str] = RUNGS) -> list[Workload]:
-    """All rows in order: a neuron, the rungs of matmul, nets from forward to a whole step, an epoch, and the sweep."""
+def rows(rungs: Iterable[str] = RUNGS, nets: Iterable[Net] = ()) -> list[Workload]:
+    """All rows in order: a neuron, the rungs of matmul, nets from forward to a whole step, an epoch, and the sweep.
+
+    With `nets`, these too.
+    """
+    nets = [*NETS, *nets]
     shape = f"{answers.ROWS}×{answers.N_INPUTS} @ {answers.N_INPUTS}×{answers.COLUMNS}"
     return [
         Workload("neuron", str(answers.N_INPUTS)),
@@ -111,11 +119,42 @@ def rows(rungs: Iterable[str] = RUNGS) -> list[Workload]:
         *(
             Workload(work, str(net), units=net.batch, net=net)
             for work in ("forward", "loss_and_grads", "train step")
-            for net in NETS
+            for net in nets
         ),
         *(Workload(work, DIGITS_SIZE, units=DIGITS_BATCHES) for work in DIGITS_WORKS),
         *(Workload("sweep", str(net), units=net.batch, net=net) for net in SWEEP),
     ]
+
+
+def row(work: str, size: str, rung: str = "") -> Workload:
+    """The one with these names; a net may have any size."""
+    known = next((known for known in rows([rung or "builtin"]) if (known.work, known.size) == (work, size)), None)
+    if known:
+        return known
+    net = net_of(size)
+    return Workload(work, str(net), units=net.batch, net=net)
+
+
+def net_of(size: str) -> Net:
+    """The net of any size, "7, 5-4-3-2": batch, widths.
+
+    Its inputs are so small that a train step at `answers.LR` does not explode. Of its samples, so many are distinct
+    that plain Python computes the answer in a second, and that next to no unit is so close to 0 that rounding decides.
+
+    Raises ValueError for a text that is no size, or for a net that is too large.
+    """
+    if not re.fullmatch(r"[0-9]{1,9}, ?[1-9][0-9]{0,8}(-[1-9][0-9]{0,8})+", size) or size.startswith("0"):
+        raise ValueError(f"size {size!r} is no batch and widths")
+    batch, *sizes = map(int, re.findall("[0-9]+", size))
+    weights, activations, hidden = sum(n * m for n, m in pairwise(sizes)), batch * sum(sizes), sum(sizes[1:-1])
+    if weights > MOST_WEIGHTS or activations > MOST_ACTIVATIONS:
+        raise ValueError(
+            f"size {size!r} makes {weights:,} weights and {activations:,} activations, "
+            f"expected at most {MOST_WEIGHTS:,} and {MOST_ACTIVATIONS:,}"
+        )
+    most = max(1, min(10**7 // weights, 10**4 // (hidden or 1)))
+    distinct = next(n for n in range(min(most, batch), 0, -1) if batch % n == 0)
+    return Net(batch, tuple(sizes), distinct, spread=min(1.0, math.sqrt(4 * sizes[-1] / sum(sizes[:-1]))))
 
 
 def rungs_of(implementations: Iterable[ModuleType]) -> list[str]:

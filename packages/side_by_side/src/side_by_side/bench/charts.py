@@ -7,14 +7,20 @@ import altair as alt
 import vl_convert
 
 from ..tables import duration, factor
-from .cells import where
+from .cells import LIMITS, where
 from .results import Run
 from .story import PUBLISHED, crossings_of, ladder, sweep
 
-COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#8c6d1f", "#5f5fa8", "#7f7f7f", "#b22222")
+COLOURS = (
+    *("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00"),
+    *("#56b4e9", "#8c6d1f", "#5f5fa8", "#7f7f7f", "#b22222", "#6fbf3f"),
+)
 """Okabe and Ito's palette, which colour-blind readers can tell apart, and more for peers."""
-LIMIT_COLOUR = "#444444"
-WIDTH, HEIGHT = 800, 380
+INK = "black"
+"""Where the page is dark, its style sheet says otherwise."""
+GREYS = ("#666666", "#858585", "#9e9e9e")
+"""Of limits and of what others published: seen on light and on dark."""
+HEIGHT = 380
 KINDS = ("implementation", "peer", "limit")
 REFERENCE_STEP = ("train step", "64, 784-50-10", "")
 
@@ -47,10 +53,13 @@ def _picture(draw: Callable[[Run], Picture | None], run: Run) -> list[Picture]:
 
 def _finished(chart: Any) -> Any:
     return (
-        chart.properties(width=WIDTH, height=HEIGHT)
+        chart.properties(width="container", height=HEIGHT, background="transparent")
         .configure_view(stroke=None)
-        .configure_axis(gridColor="#e4e4e4", domainColor="#888", labelFontSize=12, titleFontSize=13)
-        .configure_legend(labelFontSize=12, symbolStrokeWidth=3, symbolOpacity=1, title=None)
+        .configure_axis(
+            gridColor="#888", gridOpacity=0.25, domainColor="#888", tickColor="#888", labelFontSize=12, titleFontSize=13
+        )
+        .configure_point(opacity=0.9)
+        .configure_legend(orient="bottom", labelFontSize=12, symbolStrokeWidth=3, symbolOpacity=1, title=None)
     )
 
 
@@ -98,7 +107,7 @@ def over_width(run: Run, section: tuple[str, str, int]) -> Picture | None:
     ]
     if crossed:
         marks = _chart(crossed).encode(x=x, y=y, tooltip=["says:N"])
-        layers.append(marks.mark_point(size=220, color="black", strokeWidth=2))
+        layers.append(marks.mark_point(size=220, color=INK, strokeWidth=2))
     place = f"{section[0]} on {where(section[1], section[2])}"
     text = (
         f"loss_and_grads of a net with one hidden layer, {place}. Dashed: the bare matrix products. "
@@ -156,18 +165,13 @@ def shares(run: Run) -> Picture | None:
         return None
     order = sorted(points, key=lambda point: float(str(point["multiply_adds"])))
     chart = _chart(points).encode(
-        x=alt.X(
-            "size:N",
-            sort=list(dict.fromkeys(str(point["size"]) for point in order)),
-            title="batch, widths",
-            axis=alt.Axis(labelAngle=0),
-        ),
-        xOffset=alt.XOffset("implementation:N", sort=_order(run)),
-        y=alt.Y("share:Q", title="share of the limit", axis=alt.Axis(format="%")),
+        y=alt.Y("size:N", sort=list(dict.fromkeys(str(point["size"]) for point in order)), title="batch, widths"),
+        yOffset=alt.YOffset("implementation:N", sort=_order(run)),
+        x=alt.X("share:Q", title="share of the limit", axis=alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])),
         color=_colour(run, kinds=("implementation", "peer")),
         tooltip=["implementation:N", "size:N", "percent:N"],
     )
-    line = _chart([{"at": 1}]).mark_rule(strokeDash=[6, 4], color=LIMIT_COLOUR).encode(y="at:Q")
+    line = _chart([{"at": 1}]).mark_rule(strokeDash=[6, 4], color=INK).encode(x="at:Q")
     text = "A train step against the bare matrix products of the same step in the same library, float64 on one thread."
     return "Share of the limit", text, alt.layer(chart.mark_bar(), line)
 
@@ -214,11 +218,11 @@ def lines(run: Run) -> Picture | None:
             points.append({**point, "time": duration(entry.time.median), "ratio": ratio})
     if len(points) < 2:
         return None
-    base = _chart(points).encode(
+    chart = _chart(points).encode(
         x=alt.X(
             "lines:Q",
             title="lines of code in the whole package",
-            scale=alt.Scale(zero=False, padding=70),
+            scale=alt.Scale(zero=False, padding=30),
             axis=alt.Axis(tickCount=8),
         ),
         y=alt.Y(
@@ -227,12 +231,11 @@ def lines(run: Run) -> Picture | None:
             scale=alt.Scale(type="log", padding=30, nice=False),
             axis=_seconds_axis(everywhere=True),
         ),
-        color=_colour(run, legend=False),
+        color=_colour(run, kinds=("implementation",)),
         tooltip=["implementation:N", "lines:Q", "time:N", "ratio:N"],
     )
-    named = base.mark_text(dy=-14, fontSize=12).encode(text="implementation:N")
     text = f"A train step at {REFERENCE_STEP[1]}, float64, one thread; lines without blanks, comments and docstrings."
-    return "Time against lines of code", text, alt.layer(base.mark_point(filled=True, size=140), named)
+    return "Time against lines of code", text, chart.mark_point(filled=True, size=140)
 
 
 def _chart(values: Sequence[dict[str, Any]]) -> Any:
@@ -254,20 +257,14 @@ def _order(run: Run, kinds: Sequence[str] = KINDS) -> list[str]:
 
 def _colours(run: Run, names: Sequence[str]) -> list[str]:
     own = [_short(name) for name in run.of_kind("implementation", "peer")]
-    published = ("#555555", "#888888", "#bbbbbb")
-    shades = {
-        **dict(zip(PUBLISHED, published, strict=True)),
-        "limit: python": "#777",
-        "limit: numpy": "#444",
-        "limit: torch": "#aaa",
-    }
+    shades = dict(zip([*PUBLISHED, *map(_short, LIMITS)], 2 * GREYS, strict=True))
     return [shades.get(name) or COLOURS[own.index(name) % len(COLOURS)] for name in names]
 
 
-def _colour(run: Run, legend: bool = True, kinds: Sequence[str] = KINDS) -> Any:
+def _colour(run: Run, kinds: Sequence[str] = KINDS) -> Any:
     names = _order(run, kinds)
     scale = alt.Scale(domain=names, range=_colours(run, names))
-    return alt.Color("implementation:N", scale=scale, sort=names, legend=alt.Legend() if legend else None)
+    return alt.Color("implementation:N", scale=scale, sort=names)
 
 
 def _dash() -> Any:

@@ -28,7 +28,10 @@ def bench(
     stage: Annotated[
         list[str] | None, typer.Option(help="Only work of this stage; repeat for more.", autocompletion=stages)
     ] = None,
-    size: Annotated[list[str] | None, typer.Option(help='Only this size, "64,784-50-10"; repeat for more.')] = None,
+    size: Annotated[
+        list[str] | None,
+        typer.Option(help='Only this size: of a net any batch, widths, "64, 784-50-10"; repeat for more.'),
+    ] = None,
     device: Annotated[list[str] | None, typer.Option(help="cpu, cuda or mps. [default: all that are here]")] = None,
     dtype: Annotated[list[str] | None, typer.Option(help="float64 or float32. [default: both]")] = None,
     threads: Annotated[
@@ -181,11 +184,16 @@ def check_limits(packages: Sequence[str]) -> None:
 
 
 def known_size(name: str) -> str:
-    """The size, which may be written without spaces. Raises UserError that lists the sizes."""
-    from shared_specs.workloads import rows
+    """The size, which may be written without spaces. Raises UserError for what is none."""
+    from shared_specs.workloads import net_of, rows
 
     sizes = {row.size.replace(" ", ""): row.size for row in rows()}
-    return sizes[choose("size", name.replace(" ", ""), sizes)]
+    bare = "".join(name.split())
+    try:
+        return sizes.get(bare) or str(net_of(bare))
+    except ValueError as error:
+        others = "; ".join(dict.fromkeys(row.size for row in rows() if not row.net))
+        raise UserError(f'{error}; a net is "7, 5-4-3-2", the rest is {others}') from error
 
 
 @contextmanager

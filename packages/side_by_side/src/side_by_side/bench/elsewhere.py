@@ -52,7 +52,7 @@ def answer(python: str, mode: Mode) -> dict[str, Any]:
 
 def _add(run: Run, ours: Cell, name: str, rungs: dict[str, Any]) -> None:
     """A column: times without ratios, for no pair of calls can take turns in two Pythons."""
-    from shared_specs.workloads import rows
+    from shared_specs.workloads import row
     from shared_specs.workloads.jobs import NESTED_LISTS, errors
 
     run.implementations[name] = {**run.implementations[PURE], "limit": None}
@@ -60,7 +60,7 @@ def _add(run: Run, ours: Cell, name: str, rungs: dict[str, Any]) -> None:
     for rung, found in rungs.items():
         cell = ours.by(name)._replace(rung=rung)
         run.rows.setdefault(" | ".join(cell.row), run.rows[" | ".join(ours.row)])
-        (workload,) = (row for row in rows([rung]) if row.work == "matmul")
+        workload = row("matmul", ours.size, rung)
         entry = run.entries[cell] = Entry(cell, "timed", time=median_interval(found["seconds"]))
         try:
             entry.ulps = errors(workload, {"c": found["product"]}, "float64", None, NESTED_LISTS)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from shared_specs.workloads import contender, rows
+from shared_specs.workloads import contender, row
 from shared_specs.workloads.jobs import Job
 
 from .cells import AGAIN, BASELINE, Cell, cell_of
@@ -85,7 +85,7 @@ def prepared(cell: Cell, check: bool = False) -> Runner:
     Raises AssertionError where the answer is wrong, and LookupError where it is not provided, if that is to be checked.
     """
     who = contender(BASELINE if cell.implementation == AGAIN else cell.implementation)
-    workload = next(row for row in rows([cell.rung or "builtin"]) if (row.work, row.size) == (cell.work, cell.size))
+    workload = row(cell.work, cell.size, cell.rung)
     if check and (why := who.hindrance(workload, cell.dtype, cell.device)) is not None:
         raise LookupError(why or "not provided")
     job = who.prepare(workload, cell.dtype, cell.device)

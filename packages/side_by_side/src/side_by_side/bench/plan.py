@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from shared_specs import STAGES, registry
-from shared_specs.workloads import Contender, Workload, contender, digest, limit_of, rows, rungs_of
+from shared_specs.workloads import Contender, Workload, contender, digest, limit_of, net_of, rows, rungs_of
 from shared_specs.workloads.implementations import Implementation
 from shared_specs.workloads.peers import PEERS
 
@@ -43,7 +43,9 @@ def make(settings: Settings) -> dict[str, Any]:
     """The cells, each with None or why it is not run; and what is known of implementations and machine."""
     contenders, broken = _load(settings)
     modules = [who.module for who in contenders.values() if isinstance(who, Implementation)]
-    known = rows(rungs_of(modules))
+    listed = {workload.size for workload in rows()}
+    own = [net_of(size) for size in dict.fromkeys(settings.sizes or ()) if size not in listed]
+    known = rows(rungs_of(modules), own)
     devices = _devices(settings, contenders)
     chosen = [workload for workload in known if _chosen(workload, settings)]
     cells = []
@@ -61,7 +63,6 @@ def make(settings: Settings) -> dict[str, Any]:
             for workload in chosen
             for rung in dict.fromkeys([workload.rung, ""])  # the limit has none
         },
-        "sizes": list(dict.fromkeys(workload.size for workload in known)),
         "workloads": digest(),
         "environment": environment(),
     }
@@ -93,12 +94,12 @@ def _devices(settings: Settings, contenders: dict[str, Contender]) -> dict[str, 
 def _chosen(workload: Workload, settings: Settings) -> bool:
     """Whether its stage and its size were asked for, and the mode is ready to wait for it."""
     stages, sizes, mode = settings.stages or STAGES, settings.sizes, settings.mode
-    if workload.stage not in stages or workload.multiply_adds > mode.largest:
+    if workload.stage not in stages:
         return False
-    if sizes and workload.size not in sizes:
-        return False
+    if sizes:
+        return workload.size in sizes
     width = workload.net.sizes[1].bit_length() if workload.work == "sweep" and workload.net else 0
-    return bool(sizes) or width % mode.sweep_step == 0
+    return workload.multiply_adds <= mode.largest and width % mode.sweep_step == 0
 
 
 def _sections(settings: Settings, devices: list[str]) -> list[tuple[str, str, int]]:

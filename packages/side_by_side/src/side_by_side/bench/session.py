@@ -194,6 +194,8 @@ def aa_check(run: Run) -> str:
 
 
 def _empty(plan: dict[str, Any], settings: Settings) -> Run:
+    if settings.stages and settings.sizes and not plan["cells"]:
+        raise UserError(f"no work of stage {', '.join(settings.stages)} has the size {'; '.join(settings.sizes)}")
     entries: dict[Cell, Entry] = {}
     for planned in plan["cells"]:
         cell = Cell(*planned["cell"])

@@ -241,7 +241,8 @@ def _at(widths: Sequence[int], curve: Sequence[Interval | None], x: float) -> fl
 
 def sentences(run: Run) -> Iterator[str]:
     """What a reader would want to be told, each from the numbers."""
-    yield from _of_ladders({**ladder(run), **PUBLISHED})
+    if ours := ladder(run):
+        yield from _of_ladders({**ours, **PUBLISHED})
     for section in dict.fromkeys(entry.cell.section for entry in run.shown() if entry.cell.work == "sweep"):
         place = _place(section)
         found = crossings_of(run, section)

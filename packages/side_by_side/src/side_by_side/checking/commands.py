@@ -127,16 +127,23 @@ def mutants(
     stages = [choose("stage", name, parts) for name in stage or parts]
     equivalent = mutants.equivalents()
     outcomes: list[mutants.Outcome] = []
+    begun: list[mutants.Outcome] = []
     names = chosen(impl or list(equivalent))
     with until_interrupted() as stop:
         for name in names:
             made = mutants.mutants(load(name), stages)
-            with steps(name, len(made)) as on_mutant:
-                survivors = forks.survivors(name, made, jobs, on_mutant)
-            outcomes.append(mutants.Outcome(name, stages, made, survivors, equivalent.get(name, {})))
-    if outcomes:
-        console().print(mutants.result_table(outcomes))
-    said = [f"{name}: not done; --impl {name} goes on with it" for name in names[len(outcomes) :]]
+            reasons = equivalent.get(name, {})
+            try:
+                with steps(name, len(made)) as on_mutant:
+                    survivors = forks.survivors(name, made, jobs, on_mutant)
+            except forks.Stopped as stopped:
+                begun = [mutants.Outcome(name, stages, stopped.tried, stopped.survivors, reasons)]
+                raise
+            outcomes.append(mutants.Outcome(name, stages, made, survivors, reasons))
+    if shown := [outcome for outcome in (*outcomes, *begun) if outcome.mutants]:
+        console().print(mutants.result_table(shown))
+    said = [f"{each.implementation}: stopped after {len(each.mutants):,} mutants" for each in begun]
+    said += [f"{name}: not done; --impl {name} does it alone, --stage a part" for name in names[len(outcomes) :]]
     finish([*(problem for outcome in outcomes for problem in outcome.problems()), *said], stop.pressed)
 
 

@@ -31,6 +31,14 @@ SURVIVED, KILLED, NOT_TRIED = 0, 1, 2  # a fork's exit code; a signal, its end a
 PATIENCE = 10  # a spec may take so many seconds, and besides so many times as long as without mutants
 
 
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C, which pytest keeps to itself; with the mutants that have met their fate, and who of them survived."""
+
+    def __init__(self, tried: Sequence[Mutant], survivors: Sequence[Mutant]) -> None:
+        super().__init__()
+        self.tried, self.survivors = list(tried), list(survivors)
+
+
 def survivors(
     implementation: str,
     mutants: Sequence[Mutant],
@@ -40,7 +48,7 @@ def survivors(
 ) -> list[Mutant]:
     """The mutants on which every spec passes; on_mutant is called as each has met its fate.
 
-    Raises UserError when the specs do not pass on the implementation itself, or cannot be run.
+    Raises UserError when the specs do not pass on the implementation itself, or cannot be run, and Stopped at Ctrl-C.
     """
     forks = Forks(mutants, jobs, on_mutant)
     said = io.StringIO()
@@ -52,9 +60,12 @@ def survivors(
         plugins = ("-p", "shared_specs.plugin", "-p", "no:cacheprovider", "--capture=no")
         place = ("-c", os.devnull, f"--rootdir={folder}", "--import-mode=importlib")
         pytest.main([*specs, "--impl", implementation, *plugins, *place], plugins=[forks])
+    alive = [mutant for mutant in mutants if mutant in forks.survivors]
+    if forks.interrupted:
+        raise Stopped(forks.tried, alive)
     if forks.problem or not forks.ended:
         raise UserError(forks.problem or f"the specs of {implementation} could not be run: {_last_line(said)}")
-    return [mutant for mutant in mutants if mutant in forks.survivors]
+    return alive
 
 
 @dataclass
@@ -71,9 +82,10 @@ class Forks:
 
     def __init__(self, mutants: Sequence[Mutant], jobs: int, on_mutant: Callable[[], object]) -> None:
         self.mutants, self.jobs, self.on_mutant = mutants, jobs, on_mutant
+        self.tried: list[Mutant] = []
         self.survivors: set[Mutant] = set()
         self.problem = ""
-        self.ended = False
+        self.ended = self.interrupted = False
         self.seconds, self.failed = 0.0, False  # of the spec that runs, in a fork
         self.limits: dict[str, float] = {}  # spec → seconds that it may take on a mutant
 
@@ -85,6 +97,10 @@ class Forks:
         """Note how a spec fares."""
         self.seconds += report.duration
         self.failed |= report.failed
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note Ctrl-C; pytest's own exceptions of that kind are something else."""
+        self.interrupted = excinfo.type is KeyboardInterrupt
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Try every mutant."""
@@ -166,6 +182,7 @@ class Forks:
     def _wait(self, running: dict[int, Mutant]) -> None:
         pid, status = os.wait()
         mutant = running.pop(pid)
+        self.tried.append(mutant)
         code = os.waitstatus_to_exitcode(status)
         if code == SURVIVED:
             self.survivors.add(mutant)

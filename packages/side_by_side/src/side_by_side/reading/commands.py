@@ -49,7 +49,7 @@ def ledger(
         task = bar.add_task("ledger", total=None)
         result = book.ledger(nets, given, dtype, lambda what: bar.update(task, description=what))
     console().print(book.result_table(result, elements))
-    finish(book.problems(result, impl))
+    finish(book.problems(result, impl), result.interrupted)
 
 
 def show(name: Name) -> None:

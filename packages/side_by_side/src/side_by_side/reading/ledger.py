@@ -93,6 +93,8 @@ class Ledger:
     dtype: str
     left_out: dict[str, str] = field(default_factory=dict)
     """Implementation → why it has no column."""
+    interrupted: bool = False
+    """Whether Ctrl-C came before all columns were there."""
 
     @property
     def first(self) -> tuple[str, str] | None:
@@ -207,17 +209,22 @@ def ledger(
 ) -> Ledger:
     """The exact values and those of each implementation; where one goes wrong, the line of the first effect.
 
-    on_value(what) hears of every value that is computed.
+    on_value(what) hears of every value that is computed. Ctrl-C ends it, and the columns that are there can be shown.
 
-    Raises UserError when none of them can compute so.
+    Raises UserError when none of them can compute so, and KeyboardInterrupt when none is there yet.
     """
     on_value("exact values")
     book = Ledger(exact_pass(given), {}, dtype)
     for name, net in nets.items():
-        if why := _hindrance(net, dtype):
+        if why := "was not reached before Ctrl-C" if book.interrupted else _hindrance(net, dtype):
             book.left_out[name] = why
-        else:
+            continue
+        try:
             book.columns[name] = column(net, given, book.exact, dtype, partial(_tell, on_value, name))
+        except KeyboardInterrupt:
+            if not book.columns:
+                raise
+            book.interrupted, book.left_out[name] = True, "was stopped by Ctrl-C"
     if not book.columns:
         raise UserError("; ".join(f"{name} {why}" for name, why in book.left_out.items()))
     return book

@@ -192,7 +192,11 @@ def run_lockstep(
 def predict(
     weights: Annotated[Path, typer.Option(help="A model.safetensors that `train --out` has written.")],
     data: Annotated[
-        Path, typer.Option(metavar="PATH", help="A CSV file with the same columns, an NPZ file with x, or IDX images.")
+        Path,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="A CSV file with the same columns, an NPZ file with x, IDX images, digits, diabetes or tripler.",
+        ),
     ],
     impl: Annotated[str | None, typer.Option(help="Who computes. [default: numpy_impl, or the first there is]")] = None,
     delimiter: Delimiter = None,
@@ -223,7 +227,7 @@ def predict(
         console().print(using.result_table(result))
     else:
         sys.stdout.write(using.text(result))
-    finish(using.problems(result))
+    finish(using.problems(result), result.interrupted)
 
 
 def init(

@@ -28,6 +28,11 @@ MEANT_FOR = {
     **dict.fromkeys(("--folder", "--download"), tuple(download.SOURCES)),
 }
 DIGITS = tuple(map(str, range(10)))
+CLOTHES = (
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+)
+CLASSES = {"mnist": DIGITS, "fashion-mnist": CLOTHES}
 
 
 @dataclass(frozen=True)
@@ -125,37 +130,48 @@ def _refuse_idle(name: str, kind: str, given: Mapping[str, object]) -> None:
             raise UserError(f"{option} is for {' and '.join(MEANT_FOR[option])} alone, not for {name}")
 
 
+def raw(name: str, seed: int = 0) -> tuple[Array, Array]:
+    """The samples and targets of digits, diabetes or tripler, as they come and in their own order."""
+    if name == "tripler":
+        x = np.random.default_rng(seed).normal(size=(200, 1))
+        return x, 3 * x
+    from sklearn import datasets
+
+    if name == "digits":
+        return cast(tuple[Array, Array], datasets.load_digits(return_X_y=True))
+    return cast(tuple[Array, Array], datasets.load_diabetes(return_X_y=True, scaled=False))
+
+
 def digits(seed: int = 0) -> Data:
     """scikit-learn's 1,797 handwritten digits: 64 pixels from 0 to 1, each class split by the seed."""
-    from sklearn.datasets import load_digits
-
-    x, y = load_digits(return_X_y=True)
+    x, y = raw("digits")
     preparation = Preparation(std=(16.0,), target="digit", classes=DIGITS)
     return Data("digits", *split(x / 16, y, seed), n_classes=10, image=(8, 8), preparation=preparation)
 
 
 def diabetes(seed: int = 0) -> Data:
     """scikit-learn's 442 diabetes patients: ten measurements each, and how the disease went on a year later."""
-    from sklearn.datasets import load_diabetes
-
-    x, y = load_diabetes(return_X_y=True, scaled=False)
-    return from_arrays("diabetes", x, y, seed=seed, task="numbers")
+    return from_arrays("diabetes", *raw("diabetes"), seed=seed, task="numbers")
 
 
 def tripler(seed: int = 0) -> Data:
     """The smallest thing to learn: 200 numbers and three times as much, for a net of one weight that should be 3."""
-    x = np.random.default_rng(seed).normal(size=(200, 1))
-    return Data("tripler", *split(x, 3 * x, seed))
+    return Data("tripler", *split(*raw("tripler", seed), seed))
 
 
 def mnist(name: str, folder: Path, fetch: bool = False, on_bytes: download.OnBytes | None = None) -> Data:
     """MNIST or Fashion-MNIST from the IDX files in a folder, which `fetch` downloads first where they are missing."""
     if fetch:
         download.idx_files(name, folder, on_bytes)
-    return images(name, folder)
+    try:
+        for file in idx.FILES:
+            idx.find(folder, file)
+    except UserError as error:
+        raise UserError(f"{error}; --folder names the folder that has it, --download fetches it") from error
+    return images(name, folder, CLASSES[name])
 
 
-def images(name: str, folder: Path) -> Data:
+def images(name: str, folder: Path, classes: tuple[str, ...] = DIGITS) -> Data:
     """IDX images with pixels from 0 to 1; the t10k files are for the test, the last sixth of the others to validate.
 
     Of MNIST's 60,000 these are the last 10,000, as usual.
@@ -170,7 +186,7 @@ def images(name: str, folder: Path) -> Data:
     labels, labels_test = y.astype("int64"), y_test.astype("int64")
     n = len(x) - len(x) // 6
     train, valid = (flat[:n], labels[:n]), (flat[n:], labels[n:])
-    preparation = Preparation(std=(255.0,), target="class", classes=DIGITS)
+    preparation = Preparation(std=(255.0,), target="class", classes=classes)
     return Data(name, *train, *valid, flat_test, labels_test, idx.N_CLASSES, (height, width), preparation)
 
 

@@ -46,7 +46,7 @@ def find(path: Path, name: str) -> Path:
     for candidate in (path / f"{spelling}{end}" for spelling in spellings for end in ("", ".gz")):
         if candidate.is_file():
             return candidate
-    raise UserError(f"no {name} or {name}.gz in {path}; --folder names the folder that has it, --download fetches it")
+    raise UserError(f"no {name} or {name}.gz in {path}")
 
 
 def read(path: Path, rank: int) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,19 +16,28 @@ from rich.console import Group
 from ..tables import UserError, framed, table
 from . import idx, own, sheet
 from .checkpoint import Arrays, write_whole
+from .data import EMBEDDED, raw
+from .download import SOURCES
 from .preparation import Column, Preparation
 
+CHUNK = 1000  # samples at once, so that those that are done can be shown
 NEEDED = ("DTYPES", "asarray", "tolist", "Model")
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a net says about samples, a row each."""
+    """What a net says about samples, a row each; Ctrl-C leaves fewer rows than there are samples."""
 
     net: str
+    samples: int
     heading: Sequence[str]
     rows: Sequence[Sequence[str]]
     finite: bool
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C came before the last sample."""
+        return len(self.rows) < self.samples
 
 
 def predict(
@@ -46,9 +55,11 @@ def predict(
     outputs = compute(net, weights, sizes, use.inputs(x))
     finite = bool(np.isfinite(outputs).all())
     if use.classes:
-        return Predictions(net.__name__, ("prediction", "probability"), list(_named(outputs, use.classes)), finite)
+        heading, rows = ["prediction", "probability"], _named(outputs, use.classes)
+        return Predictions(net.__name__, len(x), heading, rows, finite)
     heading = [use.target] if sizes[-1] == 1 else [f"{use.target} {i + 1}" for i in range(sizes[-1])]
-    return Predictions(net.__name__, heading, [list(map(repr, row)) for row in use.numbers(outputs).tolist()], finite)
+    rows = [list(map(repr, row)) for row in use.numbers(outputs).tolist()]
+    return Predictions(net.__name__, len(x), heading, rows, finite)
 
 
 def _named(outputs: NDArray[Any], classes: Sequence[str]) -> list[list[str]]:
@@ -59,7 +70,7 @@ def _named(outputs: NDArray[Any], classes: Sequence[str]) -> list[list[str]]:
 
 
 def compute(net: ModuleType, weights: Arrays, sizes: Sequence[int], x: NDArray[Any]) -> NDArray[Any]:
-    """(n, n_out), in the dtype of the weights if the implementation has it.
+    """(n, n_out), in the dtype of the weights if the implementation has it; fewer rows after Ctrl-C.
 
     Raises UserError when it lacks a name, or raises an error.
     """
@@ -70,10 +81,22 @@ def compute(net: ModuleType, weights: Arrays, sizes: Sequence[int], x: NDArray[A
     try:
         model = net.Model(list(sizes), seed=0, dtype=dtype)
         model.layers.load_state_dict({name: net.asarray(values, dtype) for name, values in weights.items()})
-        return np.array(net.tolist(model.predict(net.asarray(x, dtype))), "float64")
+        return _in_chunks(lambda part: net.tolist(model.predict(net.asarray(part, dtype))), x)
     except Exception as error:  # whatever a half-done implementation may do
         said = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(f"{net.__name__} cannot compute it: {said}") from error
+
+
+def _in_chunks(model: Callable[[NDArray[Any]], Any], x: NDArray[Any]) -> NDArray[Any]:
+    """The outputs, of so many samples at once. Raises KeyboardInterrupt for one that comes before any is there."""
+    parts: list[Any] = []
+    try:
+        for i in range(0, len(x), CHUNK):
+            parts.append(model(x[i : i + CHUNK]))
+    except KeyboardInterrupt:
+        if not parts:
+            raise
+    return np.concatenate([np.array(part, "float64") for part in parts])
 
 
 def layer_sizes(weights: Mapping[str, NDArray[Any]]) -> list[int]:
@@ -91,18 +114,24 @@ def layer_sizes(weights: Mapping[str, NDArray[Any]]) -> list[int]:
 def samples(path: Path, use: Preparation, delimiter: str | None = None) -> NDArray[Any]:
     """(n, n_in) as they are in a CSV file, by the names of their columns, in an NPZ file, or among IDX images to test.
 
+    Of the data that are built in, all samples, in their own order.
+
     Raises UserError for a file that cannot be read or lacks a column.
     """
     kind = path.suffix.lower()
     if delimiter is not None and kind != ".csv":
         raise UserError(f"--delimiter is for .csv alone, not for {path}")
-    if path.is_dir():
+    if str(path) in EMBEDDED:
+        return raw(str(path))[0]
+    if path.is_dir() or str(path) in SOURCES:
         images = idx.read(idx.find(path, idx.FILES[2]), rank=3)
         return images.reshape(len(images), -1).astype("float64")
     if kind == ".npz":
         return own.checked_inputs(path, own.read_npz(path, ("x",))[0])
     if kind != ".csv":
-        raise UserError(f"{path}: expected a file that ends in .csv or .npz, or a folder of IDX files")
+        raise UserError(
+            f"{path}: expected {', '.join(EMBEDDED)}, a file that ends in .csv or .npz, or a folder of IDX files"
+        )
     cells = sheet.read(path, delimiter)
     return own.encoded(cells, use.columns or [Column(name) for name in cells.header])
 
@@ -131,5 +160,8 @@ def result_table(result: Predictions) -> Group:
 
 
 def problems(result: Predictions) -> list[str]:
-    """What is wrong with them: one that is no finite number."""
-    return [] if result.finite else [f"{result.net}: some predictions are no finite numbers"]
+    """What is wrong with them: one that is no finite number, or samples that were not reached."""
+    said = [] if result.finite else [f"{result.net}: some predictions are no finite numbers"]
+    if result.interrupted:
+        said.append(f"stopped by Ctrl-C: these are the first {len(result.rows):,} of {result.samples:,} samples")
+    return said

@@ -80,9 +80,9 @@ def result_table(runs: Sequence[Run], data: Data, settings: Settings) -> Group:
     for run in runs:
         result.add_row(run.implementation, *_figures(run, runs, data, settings))
     title = f"{'-'.join(map(str, settings.sizes))} on {data.name}, {split}"
-    notes = [f"{run.implementation}: {run.problem}" for run in runs if run.stayed_out]
-    divergence = "Divergence: the largest relative difference of the loss curve from any other."
-    return framed(title, result, str(settings), divergence, *notes)
+    notes = ["Divergence: the largest relative difference of the loss curve from any other."] if len(runs) > 1 else []
+    notes += [f"{run.implementation}: {run.problem}" for run in runs if run.stayed_out]
+    return framed(title, result, str(settings), *notes)
 
 
 def _figures(run: Run, runs: Sequence[Run], data: Data, settings: Settings) -> Iterable[str]:
