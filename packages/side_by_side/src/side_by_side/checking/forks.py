@@ -91,7 +91,7 @@ class Forks:
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Have the fork ended when the spec takes too long; a limit for all specs together would be one of minutes."""
-        signal.setitimer(signal.ITIMER_REAL, self.limits.get(item.nodeid, 0))
+        signal.setitimer(signal.ITIMER_PROF, self.limits.get(item.nodeid, 0))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note how a spec fares."""
