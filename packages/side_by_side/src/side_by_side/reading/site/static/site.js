@@ -64,21 +64,27 @@ for (const block of all(".pairs")) {
     details.addEventListener("beforematch", () => { show(block, details.dataset.pair); remember(); });
 }
 
+/* Numbers to point at by mouse or touch; by keyboard Tab reaches one of them, and the arrows the others. */
+const walk = (cells, point) => cells.forEach((cell, i) => {
+  cell.tabIndex = i ? -1 : 0;
+  cell.onmouseenter = () => point(cell);
+  cell.onfocus = () => { for (const other of cells) other.tabIndex = other === cell ? 0 : -1; point(cell); };
+  cell.onkeydown = event => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    cells[(i + step + cells.length) % cells.length].focus();
+    event.preventDefault();
+  };
+});
+
 /* Point at a cell of a result: the cells that it came from light up, and the sum is written out. */
 for (const figure of all(".cells")) {
   const sum = figure.querySelector(".sum"), sums = all(".sums li", figure);
-  const point = cell => {
+  walk(all("td[data-from]", figure), cell => {
     const from = (cell.dataset.from ?? "").split(" ");
     for (const other of all("td", figure)) other.classList.toggle("lit", other === cell || from.includes(other.dataset.c));
     sum.textContent = sums[cell.dataset.sum].textContent;
-  };
-  for (const cell of all("td[data-from]", figure)) {
-    cell.onmouseenter = cell.onfocus = () => point(cell);
-    cell.onkeydown = event => {
-      const cells = all("td[data-from]", figure), step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (step) cells[(cells.indexOf(cell) + step + cells.length) % cells.length].focus();
-    };
-  }
+  });
 }
 
 /* Find the mistake: first a line is picked, then the answer is shown. */
@@ -114,6 +120,13 @@ document.addEventListener("keydown", event => {
   if (event.key === "/" && !event.target.matches("input, select")) { box.focus(); event.preventDefault(); }
   if (event.key === "Escape" && state.s) { state.s = ""; light(); write(); }
 });
+
+/* What is wider than the page can be scrolled by keyboard too. */
+const watch = new ResizeObserver(entries => entries.forEach(({ target }) => {
+  if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+  else target.removeAttribute("tabindex");
+}));
+for (const part of all(".table, .formula")) watch.observe(part);
 
 const apply = scroll => {
   read();
