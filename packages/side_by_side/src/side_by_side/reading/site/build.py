@@ -123,6 +123,7 @@ def _definition(definition: code.Definition, lit: frozenset[str], runs: Mapping[
     versions = [
         {
             "packages": version.packages,
+            "at": _at(definition, version),
             "lines": [
                 (line, kept)
                 for line, kept in zip(
@@ -140,6 +141,12 @@ def _definition(definition: code.Definition, lit: frozenset[str], runs: Mapping[
         "versions": versions,
         "runs": any(kept for version in versions for _, kept in version["lines"]),
     }
+
+
+def _at(definition: code.Definition, version: code.Version) -> str:
+    """Where it stands: backward.py:41, or with a line for each package, in their order, "backward.py:41, 38"."""
+    starts = list(version.starts.values())
+    return f"{definition.stage}.py:{', '.join(map(str, starts[: 1 if len({*starts}) == 1 else None]))}"
 
 
 def _cells(net: ModuleType, name: str) -> dict[str, Any]:

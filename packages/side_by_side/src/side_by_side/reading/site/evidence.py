@@ -63,8 +63,10 @@ class Evidence:
         ]
 
     def times(self, name: str) -> list[dict[str, Any]]:
-        """The cells of the bench that are about a name."""
-        return [cell for cell in self.cells if WORKS.get(cell["work"]) == name]
+        """The cells of the bench that are about a name, of the five packages."""
+        return [
+            cell for cell in self.cells if WORKS.get(cell["work"]) == name and cell["implementation"] in READING_ORDER
+        ]
 
 
 @cache
