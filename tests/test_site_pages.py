@@ -104,12 +104,14 @@ def test_pages_that_lack_a_run_say_so(pages):
 
 def test_runs_are_shown_with_their_day(tmp_path):
     """Old results look as if they were today's."""
-    spec = report.SpecResult("specs/test_neuron.py::test_relu_keeps_nan[x]", "neuron", None, "failed")
+    failed = report.SpecResult("specs/test_neuron.py::test_relu_keeps_nan[x]", "neuron", None, "failed")
+    missing = report.SpecResult("specs/test_neuron.py::test_relu_takes_a_plain_number[x]", "neuron", None, "missing")
     (tmp_path / "reports").mkdir()
-    run = report.ImplementationReport("numpy_impl", "0", "cpu", ["float64"], specs=[spec])
+    run = report.ImplementationReport("numpy_impl", "0", "cpu", ["float64"], specs=[failed, missing])
     report.write(report.Report([run]), tmp_path / "reports" / "numpy_impl.json")
     found = build.evidence.gather(tmp_path / "reports", tmp_path)
     assert found.state("test_relu_keeps_nan") == "fails in numpy_impl"
+    assert found.state("test_relu_takes_a_plain_number") == "missing in 1"
     assert found.state("test_of_another_name") == "not run here"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", found.specs_from)
 

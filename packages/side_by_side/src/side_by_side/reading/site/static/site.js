@@ -127,7 +127,7 @@ const watch = new ResizeObserver(entries => entries.forEach(({ target }) => {
   if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
   else target.removeAttribute("tabindex");
 }));
-for (const part of all(".table, .formula")) watch.observe(part);
+for (const part of all(".table, .formula, figure")) watch.observe(part);
 
 const apply = scroll => {
   read();
