@@ -52,7 +52,6 @@ def with_runs(site):
     bench = {"environment": {"cpu": "A processor", "cores": 2}}
     found = evidence.Evidence({}, runs, "2026-01-01 00:00 UTC", cells, bench, "2026-01-02 00:00 UTC")
     (site / "with_runs.html").write_text(start(found), encoding="utf-8")
-    return "with_runs"
 
 
 def wider(tab):
@@ -64,12 +63,13 @@ def wider(tab):
 
 
 @pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
-def test_every_page_opens_and_is_no_wider_than_the_screen(visit, page, viewport):
+def test_every_page_opens_and_is_no_wider_than_the_screen(visit, page):
     """A script breaks, something is asked of another machine, or a page must be moved sideways."""
-    tab = visit(page, viewport=viewport)
+    tab = visit(page)
     assert tab.locator("h1").count() == 1
-    assert wider(tab) == []
+    for viewport in (WIDE, PHONE):
+        tab.set_viewport_size(viewport)
+        assert wider(tab) == []
     tab.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true; })")
     assert wider(tab) == []
 
@@ -333,22 +333,20 @@ def test_all_is_printed(visit, script):
     assert tab.locator("main .code code, main li, main td").evaluate_all(hidden) == 0
 
 
-@pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
-def test_everybody_can_read_it(visit, with_runs, viewport):
+@pytest.mark.parametrize("page", ["with_runs", "neuron", "backward", "questions", "try"])
+def test_everybody_can_read_it(visit, with_runs, page):
     """axe-core finds a violation: contrast, a missing label, an order of headings, what no keyboard reaches."""
     from axe_playwright_python.base import AXE_SCRIPT
 
-    for page in (with_runs, "neuron", "backward", "questions", "try"):
-        address = "#linear_grad&v=linear_grad:0-2&s=w" if page == "backward" else ""
-        tab = visit(page, address, viewport)
+    address = "#linear_grad&v=linear_grad:0-2&s=w" if page == "backward" else ""
+    tab = visit(page, address)
+    tab.evaluate(AXE_SCRIPT)
+    tab.evaluate("document.querySelectorAll('#linear_grad details').forEach(details => { details.open = true; })")
+    for viewport in (WIDE, PHONE):
+        tab.set_viewport_size(viewport)
         assert wider(tab) == []
-        tab.evaluate(AXE_SCRIPT)
-        tab.evaluate("document.querySelectorAll('#linear_grad details').forEach(details => { details.open = true; })")
         for scheme, rules in (("light", []), ("dark", ["color-contrast"])):  # the dark differs in colours alone
             tab.emulate_media(color_scheme=scheme)
             options = {"resultTypes": ["violations"], "preload": False} | ({"runOnly": rules} if rules else {})
             found = tab.evaluate("asked => axe.run(...asked)", [address.partition("&")[0] or "html", options])
-            assert [(rule["id"], rule["nodes"][0]["failureSummary"]) for rule in found["violations"]] == [], (
-                page,
-                scheme,
-            )
+            assert [(rule["id"], rule["nodes"][0]["failureSummary"]) for rule in found["violations"]] == [], scheme
