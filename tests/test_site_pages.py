@@ -1,6 +1,7 @@
 """The pages as they are written: complete, small, without requests."""
 
 import re
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import pytest
@@ -100,6 +101,11 @@ def test_pages_that_lack_a_run_say_so(pages):
     """A reader takes a missing run for a bad one."""
     assert "No run of the specs was found" in pages["index"].words
     assert "No run of the bench was found" in pages["index"].words
+
+
+def test_every_page_says_from_when_it_is(pages):
+    """Pages that were made from older code look like today's."""
+    assert all(f"Made on {datetime.now(UTC):%Y-%m}" in page.words for page in pages.values())
 
 
 def test_runs_are_shown_with_their_day(tmp_path):

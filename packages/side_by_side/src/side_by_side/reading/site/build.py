@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -81,6 +82,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     templates.globals |= {"stages": STAGES, "stage_names": STAGE_NAMES, "said": words.read, "link": link}
+    templates.globals["made"] = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     templates.filters |= {"numbers": trace.numbers, "ulps": trace.ulps, "prose": prose, "duration": duration}
     return templates
 
