@@ -146,6 +146,13 @@ def test_every_line_of_loss_and_grads_is_recorded():
     assert kept[1].ulps is not None
 
 
+@pytest.mark.parametrize("name", ["add", "transpose", "neuron", "relu", "layer", "matmul", "linear", "mlp", "mse"])
+def test_every_number_on_the_way_forward_has_its_error(name):
+    """A line shows a value, and not how far it is from the exact one, in whatever shape a package keeps it."""
+    for package, run in recorded(name).items():
+        assert all(kept.ulps is not None for line in run.lines.values() for kept in line), package
+
+
 def test_an_error_is_measured_against_the_fraction():
     """0.1 + 0.2 is off by half a unit in the last place of 0.3, and the page says something else."""
     exact = Fraction(0.1) + Fraction(0.2)
