@@ -78,9 +78,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: while it is there, no other test can run a loop of asyncio
 def browser() -> Iterator[Any]:
-    """One headless Chromium for all; where there is none, what needs it is not run."""
+    """One headless Chromium; where there is none, what needs it is not run."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
         pytest.skip("not run: no chromium")
