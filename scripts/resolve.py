@@ -16,7 +16,18 @@ CONSTRAINTS = Path(__file__).resolve().parents[1] / "constraints.txt"
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 PLATFORMS = ["x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "aarch64-apple-darwin", "x86_64-pc-windows-msvc"]
 EXTRAS = {"side_by_side": "[mutants, peers]", "shared_specs": "[bench, peers]"}
-TOOLS = ["build", "hatchling", "mypy", "ruff", "tox", "tox-uv-bare", "twine", "uv"]
+TOOLS = [
+    "axe-playwright-python",
+    "build",
+    "hatchling",
+    "mypy",
+    "playwright",
+    "ruff",
+    "tox",
+    "tox-uv-bare",
+    "twine",
+    "uv",
+]
 
 
 def main() -> int:

@@ -1,15 +1,18 @@
 """Plain implementations, and runs of planted specs on them."""
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import hypothesis  # noqa: F401  once here, or its plugin imports it anew in every planted run
 import pytest
+from typer.testing import CliRunner
 
 from shared_specs import STAGES, registry
+from side_by_side.cli import app
 from side_by_side.threads import current, pinned
 from side_by_side.training.data import digits
 from side_by_side.training.lockstep import Differences, Lockstep, lockstep
@@ -64,6 +67,27 @@ def together() -> tuple[Lockstep, list[Differences]]:
     nets = {name: registry.load(name) for name in registry.implementations()}
     found = lockstep(nets, digits(seed=0), Settings(), on_step=lambda step, loss, told: heard.append(told))
     return found, heard
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages, made once, with no runs of specs or bench to show."""
+    out = tmp_path_factory.mktemp("site") / "pages"
+    result = CliRunner().invoke(app, ["site", "--out", str(out), "--reports", "none", "--results", "none"])
+    assert result.exit_code == 0, result.output
+    return out
+
+
+@pytest.fixture(scope="module")  # not longer: while it is there, no other test can run a loop of asyncio
+def browser() -> Iterator[Any]:
+    """One headless Chromium; where there is none, what needs it is not run."""
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        pytest.skip("not run: no chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=chromium)
 
 
 @pytest.fixture

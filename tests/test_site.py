@@ -10,7 +10,7 @@ from shared_specs import oracle, registry, suite
 from shared_specs.contract import STAGE_NAMES
 from side_by_side.checking import mutants
 from side_by_side.reading import code, trace, values, words
-from side_by_side.reading.alignment import tokens
+from side_by_side.reading.alignment import stage_source, tokens
 from side_by_side.reading.site import evidence, formula, listing, mistakes, questions, sums
 
 NAMES = [name for names in STAGE_NAMES.values() for name in names]
@@ -33,6 +33,16 @@ def test_a_body_is_shown_once_with_all_who_share_it():
             packages = [package for version in definition.versions for package in version.packages]
             assert len({*bodies}) == len(bodies), definition.name
             assert len({*packages}) == len(packages), definition.name
+
+
+def test_a_version_stands_where_it_is_said_to():
+    """The line that is named is another one's."""
+    for unit in code.units().values():
+        for definition in unit.definitions:
+            for version in definition.versions:
+                for package, start in version.starts.items():
+                    source = stage_source(package, definition.stage).code.splitlines()
+                    assert definition.name.rpartition(".")[2] in " ".join(source[start - 1 : start + 3])
 
 
 def test_layout_comments_and_docstrings_make_no_version():
@@ -134,6 +144,13 @@ def test_every_line_of_loss_and_grads_is_recorded():
     assert kept[0].value == pytest.approx(float(values.EXACT["loss"]))
     assert kept[1].shape == (3, 1)
     assert kept[1].ulps is not None
+
+
+@pytest.mark.parametrize("name", ["add", "transpose", "neuron", "relu", "layer", "matmul", "linear", "mlp", "mse"])
+def test_every_number_on_the_way_forward_has_its_error(name):
+    """A line shows a value, and not how far it is from the exact one, in whatever shape a package keeps it."""
+    for package, run in recorded(name).items():
+        assert all(kept.ulps is not None for line in run.lines.values() for kept in line), package
 
 
 def test_an_error_is_measured_against_the_fraction():

@@ -4,6 +4,8 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -55,6 +57,23 @@ def build(out: Path, reports: Path, results: Path) -> dict[str, int]:
 
 
 def _pages(site: Site) -> Iterator[tuple[str, str]]:
+    fallen = pitfalls.shown()
+    for stage in STAGES:
+        units = [unit(site, name) for name in STAGE_NAMES[stage]]
+        yield f"{stage}.html", render("stage", here=stage, units=units, pitfalls=fallen[stage])
+    yield "index.html", start(site.evidence)
+    yield "questions.html", render("questions", here="questions", questions=questions.answered())
+    tables = {name: _table(array, lambda value, *_: value, name) for name, array in values.V.items()}
+    yield "try.html", render("try", here="try", tables=tables)
+
+
+def render(template: str, **told: Any) -> str:
+    """A page, from the template of that name."""
+    return _templates().get_template(f"{template}.html.j2").render(**told)
+
+
+@cache
+def _templates() -> Environment:
     templates = Environment(
         loader=PackageLoader("side_by_side.reading.site"),
         autoescape=True,
@@ -63,22 +82,9 @@ def _pages(site: Site) -> Iterator[tuple[str, str]]:
         lstrip_blocks=True,
     )
     templates.globals |= {"stages": STAGES, "stage_names": STAGE_NAMES, "said": words.read, "link": link}
+    templates.globals["made"] = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     templates.filters |= {"numbers": trace.numbers, "ulps": trace.ulps, "prose": prose, "duration": duration}
-    fallen = pitfalls.shown()
-    for stage in STAGES:
-        units = [unit(site, name) for name in STAGE_NAMES[stage]]
-        page = templates.get_template("stage.html.j2")
-        yield f"{stage}.html", page.render(here=stage, units=units, pitfalls=fallen[stage])
-    yield "index.html", templates.get_template("start.html.j2").render(here="start", **_start(site))
-    questionnaire = templates.get_template("questions.html.j2")
-    yield "questions.html", questionnaire.render(here="questions", questions=questions.answered())
-    tried = templates.get_template("try.html.j2")
-    yield (
-        "try.html",
-        tried.render(
-            here="try", tables={name: _table(v, lambda value, *_: value, name) for name, v in values.V.items()}
-        ),
-    )
+    return templates
 
 
 def unit(site: Site, name: str) -> dict[str, Any]:
@@ -119,6 +125,7 @@ def _definition(definition: code.Definition, lit: frozenset[str], runs: Mapping[
     versions = [
         {
             "packages": version.packages,
+            "at": _at(definition, version),
             "lines": [
                 (line, kept)
                 for line, kept in zip(
@@ -136,6 +143,12 @@ def _definition(definition: code.Definition, lit: frozenset[str], runs: Mapping[
         "versions": versions,
         "runs": any(kept for version in versions for _, kept in version["lines"]),
     }
+
+
+def _at(definition: code.Definition, version: code.Version) -> str:
+    """Where it stands: backward.py:41, or with a line for each package, in their order, "backward.py:41, 38"."""
+    starts = list(version.starts.values())
+    return f"{definition.stage}.py:{', '.join(map(str, starts[: 1 if len({*starts}) == 1 else None]))}"
 
 
 def _cells(net: ModuleType, name: str) -> dict[str, Any]:
@@ -175,24 +188,27 @@ def _mistake(mistake: mistakes.Mistake, lit: frozenset[str]) -> dict[str, Any]:
     }
 
 
-def _start(site: Site) -> dict[str, Any]:
-    rows = _times(site)
-    return {
-        "evidence": site.evidence,
-        "implementations": registry.READING_ORDER,
-        "counts": code.counts()._asdict(),
-        "versions": [
+def start(found: evidence.Evidence) -> str:
+    """The first page."""
+    rows = _times(found)
+    return render(
+        "start",
+        here="start",
+        evidence=found,
+        implementations=registry.READING_ORDER,
+        counts=code.counts()._asdict(),
+        versions=[
             (name, u.stage, [(d.name, len(d.versions)) for d in u.definitions]) for name, u in code.units().items()
         ],
-        "rows": rows,
-        "chart": charts.times(rows, registry.READING_ORDER) if rows else "",
-    }
+        rows=rows,
+        chart=charts.times(rows, registry.READING_ORDER) if rows else "",
+    )
 
 
-def _times(site: Site) -> list[tuple[tuple[str, str], dict[str, Any]]]:
+def _times(found: evidence.Evidence) -> list[tuple[tuple[str, str], dict[str, Any]]]:
     """(size, dtype) → implementation → the cell of a train step on one thread of the CPU."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for cell in site.evidence.cells:
+    for cell in found.cells:
         if cell["work"] == "train step" and cell["device"] == "cpu" and cell["threads"] == 1:
             rows.setdefault((cell["size"], cell["dtype"]), {})[cell["implementation"]] = cell
     return list(rows.items())

@@ -56,11 +56,17 @@ class Evidence:
 
     @staticmethod
     def _rest(found: Mapping[str, list[str]]) -> list[str]:
-        return [f"{kind} in {n}" for kind in ("gap", "not run") if (n := sum({*v} == {kind} for v in found.values()))]
+        return [
+            f"{kind} in {n}"
+            for kind in ("missing", "gap", "not run")
+            if (n := sum({*v} == {kind} for v in found.values()))
+        ]
 
     def times(self, name: str) -> list[dict[str, Any]]:
-        """The cells of the bench that are about a name."""
-        return [cell for cell in self.cells if WORKS.get(cell["work"]) == name]
+        """The cells of the bench that are about a name, of the five packages."""
+        return [
+            cell for cell in self.cells if WORKS.get(cell["work"]) == name and cell["implementation"] in READING_ORDER
+        ]
 
 
 @cache

@@ -10,9 +10,16 @@ PARTIAL = "<mo>&#x02202;</mo>"
 
 
 def mathml(latex: str, letters: Mapping[str, str] | None = None) -> Markup:
-    """The formula; letters has the symbol of the code for a letter, or for a letter after ∂: {"∂y": "grad_out"}."""
+    """The formula; letters has the symbol of the code for a letter, or for a letter after ∂: {"∂y": "grad_out"}.
+
+    Several in one become as many, which a narrow page sets below each other.
+    """
+    return Markup(" ").join(_mathml(part, letters or {}) for part in re.split(r"(?<=,) \\quad ", latex))
+
+
+def _mathml(latex: str, letters: Mapping[str, str]) -> Markup:
     made = convert(latex).replace("<math ", '<math displaystyle="true" ', 1)
-    for letter, symbol in sorted((letters or {}).items(), key=lambda item: -len(item[0])):
+    for letter, symbol in sorted(letters.items(), key=lambda item: -len(item[0])):
         name, mark = letter.removeprefix("∂"), escape(symbol)
         lit = f'<mi data-s="{mark}">{name}</mi>'
         plain = f"<mi>{name if name.isascii() else f'&#x{ord(name):05X};'}</mi>"

@@ -1,5 +1,6 @@
 """What goes wrong in this field, each planted as the bug zoo has it, and the failure of the spec that catches it."""
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -7,7 +8,9 @@ from shared_specs import STAGES, suite, zoo
 from shared_specs.zoo.pitfalls import PITFALLS
 from shared_specs.zoo.run import Verdict, run
 
-MOST = 400
+WIDEST = 110
+NO_NUMBERS = re.compile(r" at 0x|<built-in|Use -v")
+"""Lines in which pytest tells of objects, and of itself."""
 
 
 class Pitfall(NamedTuple):
@@ -40,5 +43,10 @@ def _known(bugs: tuple[str, ...]) -> Iterator[str]:
 def _pitfall(heading: str, verdict: Verdict) -> Pitfall:
     told = [failure.message for failure in verdict.failures if failure.message]
     message = next((text for text in told if verdict.reason in text), next(iter(told), ""))
-    shortened = message if len(message) <= MOST else f"{message[:MOST]}…"
-    return Pitfall(heading, verdict.bug.sentence, verdict.base, verdict.bug.caught_by, shortened, verdict.reason)
+    return Pitfall(heading, verdict.bug.sentence, verdict.base, verdict.bug.caught_by, _short(message), verdict.reason)
+
+
+def _short(message: str) -> str:
+    """The lines that have numbers, none too long."""
+    lines = [line for line in message.splitlines() if line.strip() and not NO_NUMBERS.search(line)]
+    return "\n".join(line if len(line) <= WIDEST else f"{line[: WIDEST - 1]}…" for line in lines)

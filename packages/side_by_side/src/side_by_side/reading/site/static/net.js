@@ -45,4 +45,3 @@ const pass = ({ x, target, w1, b1, w2, b2 }) => {
   ["x.g", "w1.g", "b1.g"].forEach((name, i) => keep(name, linearGrad(l1G, x, w1)[i]));
   return made;
 };
-if (typeof module !== "undefined") module.exports = { pass, plain };

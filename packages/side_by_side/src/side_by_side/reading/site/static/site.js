@@ -3,8 +3,9 @@
 const all = (query, within = document) => [...within.querySelectorAll(query)];
 const state = { name: "", v: {}, s: "", values: "" };
 
+const decoded = text => { try { return decodeURIComponent(text); } catch { return ""; } };
 const read = () => {
-  const [name, ...rest] = location.hash.slice(1).split("&").map(decodeURIComponent);
+  const [name, ...rest] = location.hash.slice(1).split("&").map(decoded);
   Object.assign(state, { name, v: {}, s: "", values: "" });
   for (const part of rest) {
     const [key, value] = [part.slice(0, part.indexOf("=")), part.slice(part.indexOf("=") + 1)];
@@ -36,49 +37,55 @@ document.addEventListener("click", event => {
   write();
 });
 
-/* Two versions beside each other: one pair is shown, the others wait until they are chosen, or found. */
-const show = (block, pair) => {
-  const chosen = block.querySelector(`[data-pair="${pair}"]`) ?? block.querySelector("[data-pair]");
-  for (const details of all("[data-pair]", block)) {
+/* Two versions beside each other: one pair is shown, either way round; the others wait to be chosen, or found. */
+const turned = pair => pair.split("-").reverse().join("-");
+const show = (block, asked) => {
+  const pairs = all("[data-pair]", block), chosen = pair => pairs.find(details => details.dataset.pair === pair);
+  const shown = chosen(asked) ?? chosen(turned(asked ?? "")) ?? pairs[0];
+  for (const details of pairs) {
     details.open = true;
-    if (details === chosen) details.removeAttribute("hidden");
+    if (details === shown) details.removeAttribute("hidden");
     else details.setAttribute("hidden", "until-found");
   }
-  const [a, b] = chosen.dataset.pair.split("-");
-  [block.querySelector(".a").value, block.querySelector(".b").value] = [a, b];
+  block.classList.toggle("turned", turned(asked ?? "") === shown.dataset.pair);
+  block.dataset.shown = block.classList.contains("turned") ? asked : shown.dataset.pair;
+  [block.querySelector(".a").value, block.querySelector(".b").value] = block.dataset.shown.split("-");
 };
 for (const block of all(".pairs")) {
   const [a, b] = all("select", block), remember = () => {
     state.name = block.closest("section[id]").id;
-    state.v[block.dataset.of] = block.querySelector("[data-pair]:not([hidden])").dataset.pair;
+    state.v[block.dataset.of] = block.dataset.shown;
     write();
   };
-  const choose = (mine, other) => {
-    if (mine.value === other.value) other.value = [...other.options].find(option => option.value !== mine.value).value;
-    show(block, [a.value, b.value].map(Number).sort((x, y) => x - y).join("-"));
+  a.onchange = b.onchange = () => {
+    show(block, a.value === b.value ? turned(block.dataset.shown) : `${a.value}-${b.value}`);
     remember();
   };
-  a.onchange = () => choose(a, b);
-  b.onchange = () => choose(b, a);
   for (const details of all("[data-pair]", block))
     details.addEventListener("beforematch", () => { show(block, details.dataset.pair); remember(); });
 }
 
+/* Numbers to point at by mouse or touch; by keyboard Tab reaches one of them, and the arrows the others. */
+const walk = (cells, point) => cells.forEach((cell, i) => {
+  cell.tabIndex = i ? -1 : 0;
+  cell.onmouseenter = () => point(cell);
+  cell.onfocus = () => { for (const other of cells) other.tabIndex = other === cell ? 0 : -1; point(cell); };
+  cell.onkeydown = event => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    cells[(i + step + cells.length) % cells.length].focus();
+    event.preventDefault();
+  };
+});
+
 /* Point at a cell of a result: the cells that it came from light up, and the sum is written out. */
 for (const figure of all(".cells")) {
   const sum = figure.querySelector(".sum"), sums = all(".sums li", figure);
-  const point = cell => {
+  walk(all("td[data-from]", figure), cell => {
     const from = (cell.dataset.from ?? "").split(" ");
     for (const other of all("td", figure)) other.classList.toggle("lit", other === cell || from.includes(other.dataset.c));
     sum.textContent = sums[cell.dataset.sum].textContent;
-  };
-  for (const cell of all("td[data-from]", figure)) {
-    cell.onmouseenter = cell.onfocus = () => point(cell);
-    cell.onkeydown = event => {
-      const cells = all("td[data-from]", figure), step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (step) cells[(cells.indexOf(cell) + step + cells.length) % cells.length].focus();
-    };
-  }
+  });
 }
 
 /* Find the mistake: first a line is picked, then the answer is shown. */
@@ -114,6 +121,13 @@ document.addEventListener("keydown", event => {
   if (event.key === "/" && !event.target.matches("input, select")) { box.focus(); event.preventDefault(); }
   if (event.key === "Escape" && state.s) { state.s = ""; light(); write(); }
 });
+
+/* What is wider than the page can be scrolled by keyboard too. */
+const watch = new ResizeObserver(entries => entries.forEach(({ target }) => {
+  if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+  else target.removeAttribute("tabindex");
+}));
+for (const part of all(".table, .formula, figure")) watch.observe(part);
 
 const apply = scroll => {
   read();

@@ -30,7 +30,7 @@ for (const input of inputs) input.oninput = () => {
   compute();
   write();
 };
-for (const cell of all("td[tabindex]")) cell.onmouseenter = cell.onfocus = () => point(cell);
+walk(all("[data-array] td:not(:has(input))"), point);
 document.getElementById("again").onclick = () => { inputs.forEach((input, i) => { input.value = first[i]; }); state.values = ""; compute(); write(); };
 const restore = () => {
   const kept = state.values.split(",");
