@@ -1,6 +1,5 @@
 """Mutants: what is changed, who notices, and the list of those that nobody can notice."""
 
-import os
 import signal
 import sys
 from dataclasses import replace
@@ -155,7 +154,7 @@ def test_ctrl_c_leaves_what_is_known_of_the_mutants_before(small_net, tmp_path, 
 
     def until_ctrl_c(work):
         begun.append(work)
-        return os.kill(os.getpid(), signal.SIGINT) if len(begun) == 5 else fork(work)
+        return signal.raise_signal(signal.SIGINT) if len(begun) == 5 else fork(work)
 
     monkeypatch.setattr(forks, "_fork", until_ctrl_c)
     with pytest.raises(forks.Stopped) as stopped:

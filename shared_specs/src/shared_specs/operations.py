@@ -372,7 +372,7 @@ class Example:
         for name in sorted({name for names in self.pattern for name in names if names != ANY_SHAPE} - {"1"}):
             yield self.like(dict.fromkeys(SIZES, 2) | {"1": 1, name: size}, ())
         if ANY_SHAPE in self.pattern:
-            yield from (self.like({}, shape) for shape in ((size,), (2, size), (size, 2)))
+            yield from (self.like({}, shape) for shape in ((size,), (2, size), (size, 2), (size, 1)))
 
     def misfits(self) -> Iterator[tuple[Shape, ...]]:
         """Shapes near these that do not fit: an axis too few or too many, a size of 1 or one too large."""
