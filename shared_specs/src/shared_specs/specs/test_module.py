@@ -216,15 +216,16 @@ def swapped(impl: Any, module: Any) -> list[str]:
 
 @pytest.mark.parametrize("kind", ["Model", "Linear", "Sequential", "family"])
 def test_load_refuses_a_single_fault(impl: Any, one_lab: Lab, kind: str) -> None:
-    """One kind of fault is passed over, or only found beside others: a row is repeated, a matrix is read as a row."""
+    """One kind of fault is passed over, or only found beside others: a row is repeated, a name misspelt."""
     module = nets(impl, one_lab)[kind]
     good = {name: one_lab.array(values) for name, values in state_of(impl, module, random.Random(kind)).items()}
-    faults = [(name, {other: good[other] for other in good if other != name}) for name in good]
-    faults += [(name, good | {name: one_lab.filled((2,))}) for name in UNEXPECTED]
-    faults += [(n, good | {n: one_lab.filled(shape)}) for n in good for shape in misshapes(impl.shape(good[n]))]
-    for name, state in faults:
+    faults = [([name], {other: good[other] for other in good if other != name}) for name in good]
+    faults += [([name, f"{name}s"], state | {f"{name}s": good[name]}) for (name,), state in faults]
+    faults += [([name], good | {name: one_lab.filled((2,))}) for name in UNEXPECTED]
+    faults += [([n], good | {n: one_lab.filled(shape)}) for n in good for shape in misshapes(impl.shape(good[n]))]
+    for names, state in faults:
         shapes = {name: impl.shape(values) for name, values in state.items()}
-        with refused(f"load_state_dict of {kind}, {shapes}", name):
+        with refused(f"load_state_dict of {kind}, {shapes}", *names):
             module.load_state_dict(state)
 
 

@@ -59,7 +59,7 @@ def loading_takes_one_number_for_all(right: Any) -> Wrong:
     return Model
 
 
-@caught_by("test_load_lists_every_name_that_does_not_fit", "raised nothing|does not name", stage="module")
+@caught_by("test_load_refuses_a_single_fault", "raised nothing|does not name", stage="module")
 def loading_counts_the_names(right: Any) -> Wrong:
     """As many names as parameters are taken for the right ones, and those that are strange are left aside."""
 
