@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Group
 from rich.text import Text
 
-from shared_specs import report
+from shared_specs import OPTIONAL, report
 from shared_specs.report import OUTCOMES, ImplementationReport
 
 from ..tables import UserError, framed, table
@@ -67,7 +67,9 @@ def problems(found: dict[str, ImplementationReport | None]) -> list[str]:
         if run is None:
             said.append(f"{heading}: not run, there is no report of it")
             continue
-        said += [f"{heading}: {n} {outcome}" for outcome in ("failed", "missing") if (n := total(run)[outcome])]
+        lacking = {stage: counts["missing"] for stage, counts in run.stages.items() if stage != OPTIONAL}
+        asked = {"failed": total(run)["failed"], "missing": sum(lacking.values())}
+        said += [f"{heading}: {n} {outcome}" for outcome, n in asked.items() if n]
         if empty := [stage for stage, counts in run.stages.items() if not any(counts.values())]:
             said.append(f"{heading}: not run in {', '.join(empty)}")
     return said
