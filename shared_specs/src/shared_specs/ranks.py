@@ -1,5 +1,6 @@
 """A training that several ranks share; as a program, all of them, each a process, and what each found, as JSON."""
 
+import importlib
 import json
 import multiprocessing
 import os
@@ -19,9 +20,13 @@ from shared_specs.oracle import Nested, Params
 
 RANKS = (2, 3)
 PATIENCE = 60  # seconds; where one rank stays away from the others, they would wait for it
-SIZES, BATCH, SEED = (3, 4, 2), 5, 7
+SIZES, BATCH, SEED = (3, 2, 2), 5, 7
 LR, MOMENTUM, WEIGHT_DECAY = 0.0625, 0.5, 0.125
-X, TARGET, LABELS = (dyadic(random.Random(1), 16, 3), dyadic(random.Random(2), 16, 2), [i * i % 5 % 2 for i in range(16)])
+X, TARGET, LABELS = (
+    dyadic(random.Random(1), 16, 3),
+    dyadic(random.Random(2), 16, 2),
+    [i * i % 5 % 2 for i in range(16)],
+)
 """16 samples: batches of 5, 5, 5 and 1, none of which goes into equal shares."""
 
 Found: TypeAlias = dict[str, Any]
@@ -86,6 +91,8 @@ def run(name: str, rank: int, ranks: int, port: int, found: "SimpleQueue[Any]") 
 def everything(name: str) -> dict[int, list[dict[str, Found]]]:
     """Number of ranks → what each of them found in each course."""
     registry.load(name)  # once: where processes can be forked, none has to import it again
+    if "torch" in sys.modules:
+        importlib.import_module("torch._dynamo")  # which DistributedDataParallel would do, in every rank
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     found: SimpleQueue[Any] = context.SimpleQueue()
     for ranks in RANKS:

@@ -43,8 +43,8 @@ def fit_parallel(
     losses: list[float] = []
     replica = DistributedDataParallel(model)  # all begin as the first does
     for _ in range(epochs):
-        for x, target in batches:
-            x, target, part = shard(x, target)
+        for batch in batches:
+            x, target, part = shard(*batch)
             optimizer.zero_grad()
             loss = part * replica(x, target)
             (dist.get_world_size() * loss).backward()  # the mean over the ranks is then their weighted sum

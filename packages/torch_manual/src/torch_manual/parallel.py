@@ -55,8 +55,8 @@ def fit_parallel(
     for parameter in model.parameters():
         dist.broadcast(parameter.data, src=0)  # all begin as the first does
     for _ in range(epochs):
-        for x, target in batches:
-            x, target, part = shard(x, target)
+        for batch in batches:
+            x, target, part = shard(*batch)
             optimizer.zero_grad()
             loss = model(x, target)
             model.backward()
