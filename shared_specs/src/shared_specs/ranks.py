@@ -93,7 +93,7 @@ def everything(name: str) -> dict[int, list[dict[str, Found]]]:
     registry.load(name)  # once: where processes can be forked, none has to import it again
     if "torch" in sys.modules:
         importlib.import_module("torch._dynamo")  # which DistributedDataParallel would do, in every rank
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     found: SimpleQueue[Any] = context.SimpleQueue()
     for ranks in RANKS:
         port = free_port()

@@ -86,8 +86,8 @@ def train(
     from .data import load as load_data
     from .own import TASKS
 
-    names = chosen(impl)
     place = ranks.here()
+    names = chosen(impl)
     processes = max(processes, place.ranks)
     check_options(names, out, resume, overwrite, weights, lockstep, tolerance, every, processes, max_restarts)
     if processes > 1:
@@ -112,7 +112,7 @@ def train(
     if place.leads and not place.restarts:
         out = check_out(names, out, settings, found, resume=resume, overwrite=overwrite, lockstep=lockstep, plots=plots)
     if processes > place.ranks:
-        ranks.launch(processes, max_restarts, out)
+        ranks.launch(names, processes, max_restarts, out)
     for sentence in found.told:
         console().print(sentence, markup=False)
     with ranks.joined(place, names, device) as stop:
@@ -121,7 +121,6 @@ def train(
         else:
             again = resume or place.restarts > 0
             runs, problems = run_each(names, found, settings, out, again, start, stop, place.leads)
-            ranks.check(place, runs)
         problems += [f"{run.implementation}: {run.problem}" for run in runs if run.stayed_out and impl]
         if plots and out and place.leads:
             from . import plots as pictures
@@ -143,6 +142,7 @@ def run_each(
 ) -> "tuple[list[Run], list[str]]":
     """Train one after the other, and show the table of all; the runs, and what is wrong with them."""
     from . import results
+    from .ranks import check
     from .train import steps, train
 
     runs: list[Run] = []
@@ -156,6 +156,8 @@ def run_each(
             runs.append(
                 train(name, net, data, settings, out=out and out / name, resume=resume, weights=start, **told)  # type: ignore[arg-type]
             )
+        if settings.processes > 1:
+            check(runs[-1])
     show = console()
     show.print(results.result_table(runs, data, settings))
     if sentence := results.agreement(runs):

@@ -1,6 +1,7 @@
 """Training by several processes, called ranks: which one this is, and torchrun's own launcher, which starts them."""
 
 import logging
+import multiprocessing
 import os
 import re
 import runpy
@@ -8,7 +9,7 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from types import ModuleType
 
 import typer
 
-from ..shell import load
+from ..shell import finish, load
 from ..tables import UserError
 from .progress import interruptible
 from .train import Run
@@ -44,11 +45,14 @@ class Place:
 
 
 def here() -> Place:
-    """What torchrun has told this process; where nobody started it so, it is alone."""
+    """What torchrun has told this process, which prints nothing unless it leads; alone, where nobody has started it."""
     ranks = int(os.environ.get("WORLD_SIZE", "1"))
     if ranks == 1:
         return Place()
-    return Place(int(os.environ["RANK"]), ranks, int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")))
+    place = Place(int(os.environ["RANK"]), ranks, int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")))
+    if not place.leads:
+        sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  to the end of the process
+    return place
 
 
 def able(names: Sequence[str]) -> ModuleType:
@@ -75,24 +79,21 @@ def joined(place: Place, names: Sequence[str], device: str) -> Iterator[Callable
             yield stop
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if not place.leads:
-        sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  to the end of the process
     with able(names).process_group(device):
         yield lambda: False
 
 
-def check(place: Place, runs: Iterable[Run]) -> None:
+def check(run: Run) -> None:
     """Raises RankFailed in a rank that cannot go on; who has only lost another one lets the launcher say so first."""
-    crashed = [f"{run.implementation}: {run.problem}" for run in runs if run.failed and not run.epochs]
-    if crashed and place.ranks > 1:
-        time.sleep(GRACE if re.search("connection|gloo|nccl", crashed[0], re.IGNORECASE) else 0)
-        raise RankFailed(crashed[0])
+    if run.failed and not run.epochs:
+        time.sleep(GRACE if re.search("connection|gloo|nccl", str(run.problem), re.IGNORECASE) else 0)
+        raise RankFailed(f"{run.implementation}: {run.problem}")
 
 
-def launch(ranks: int, max_restarts: int, out: Path | None) -> None:
+def launch(names: Sequence[str], ranks: int, max_restarts: int, out: Path | None) -> None:
     """Run this very command in so many processes, as torchrun does, and wait for them; exit as rank 0 does.
 
-    Raises UserError, with who died first and of what, once there is no restart left.
+    Without a restart left, say who died first, of what, and exit with 1.
     """
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -106,7 +107,9 @@ def launch(ranks: int, max_restarts: int, out: Path | None) -> None:
         rdzv_endpoint="localhost:0",
         run_id=str(uuid.uuid4()),
         max_restarts=max_restarts,
+        start_method=start_method(names),
     )
+    os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")  # or a restart meets the addresses of the dead
     logging.disable(logging.CRITICAL)  # every signal that it sends would be told
     try:
         codes = elastic_launch(config, command)(*sys.argv[1:])
@@ -116,8 +119,17 @@ def launch(ranks: int, max_restarts: int, out: Path | None) -> None:
         rank, failure = error.get_first_failure()
         of = signal.Signals(-failure.exitcode).name if failure.exitcode < 0 else failure.message
         again = "; --resume goes on from the last checkpoint" if out else ""
-        raise UserError(f"rank {rank} of {ranks} died of {of}, and the others were stopped{again}") from error
+        finish([f"rank {rank} of {ranks} died of {of}, and the others were stopped{again}"])
     raise typer.Exit(codes[0])
+
+
+def start_method(names: Sequence[str]) -> str:
+    """How a rank starts: forked from a server that has imported what is needed, where there are forks."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return "spawn"
+    modules = [load(name).__name__ for name in names]
+    multiprocessing.set_forkserver_preload([*modules, "side_by_side.cli", "side_by_side.training.trainee"])
+    return "forkserver"
 
 
 def command(*arguments: str) -> int:

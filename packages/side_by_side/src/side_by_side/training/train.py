@@ -109,9 +109,10 @@ def train(
     """Train one implementation, measure it on the validation part after each epoch and on the test part at the end.
 
     With `out`, a folder, it leaves a checkpoint and a line of history there after each epoch; with `resume` it goes on
-    from the checkpoint that it finds there, bit for bit as if it had never stopped. `weights` are other ones to begin with. Of several ranks
-    that train together one alone `writes`. on_batch(step, loss) hears of every step, on_epoch(trainee, epoch) of every epoch; when stop() is true it ends
-    after the step, leaving checkpoint and history. A loss that is no number ends the run too, and is explained.
+    from the checkpoint that it finds there, bit for bit as if it had never stopped. Of several ranks one alone
+    `writes`. `weights` are other ones to begin with. on_batch(step, loss) hears of every step, on_epoch(trainee, epoch)
+    of every epoch; when stop() is true it ends after the step, leaving checkpoint and history. A loss that is no number
+    ends the run too, and is explained.
 
     So does an error of the implementation, which is told with the line that raised it.
 
