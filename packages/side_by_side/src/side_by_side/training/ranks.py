@@ -128,7 +128,8 @@ def start_method(names: Sequence[str]) -> str:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return "spawn"
     modules = [load(name).__name__ for name in names]
-    multiprocessing.set_forkserver_preload([*modules, "side_by_side.cli", "side_by_side.training.trainee"])
+    own = ["side_by_side.cli", "side_by_side.training.train", "sklearn.model_selection"]
+    multiprocessing.set_forkserver_preload([*modules, *own])
     return "forkserver"
 
 
