@@ -7,7 +7,7 @@ UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export UV_FIND_LINKS
 EMPTY :=
 BENCH = WITH=$(if $(PEERS)$(LIMITS),peers,all) $(TOX) run -qq -e bench -- \
-	$(if $(FULL),--full) $(if $(PEERS),--peers) $(if $(LIMITS),--limits) \
+	$(if $(FULL),--full) $(if $(PEERS),--peers) $(if $(LIMITS),--limits) $(addprefix --processes ,$(PROCESSES)) \
 	$(addprefix --impl ,$(IMPL)) $(addprefix --stage ,$(STAGE)) $(addprefix --device ,$(DEVICE)) \
 	$(addprefix --size ,$(subst ;, ,$(subst $(EMPTY) ,,$(SIZE))))
 .DEFAULT_GOAL := help
@@ -31,7 +31,7 @@ zoo: $(READY) ## planted bugs, and the specs that catch them; ARGS="--stage back
 	@$(TOX) run -qq -e all -- side-by-side zoo $(ARGS)
 mutants: $(READY) ## small changes to pure_python and numpy_impl, which the specs must notice; ARGS="--stage mlp --jobs 1"
 	@$(TOX) run -qq -e all -- side-by-side mutants $(ARGS)
-bench: $(READY) ## speed tables, in results/ too; FULL=1 PEERS=1 LIMITS=1 IMPL= STAGE= DEVICE= SIZE=64,784-50-10 ARGS=--quick
+bench: $(READY) ## speed tables, in results/ too; FULL=1 PEERS=1 LIMITS=1 PROCESSES=1,2 IMPL= STAGE= DEVICE= SIZE=64,784-50-10 ARGS=--quick
 	@$(BENCH) $(ARGS)
 bench-compare: $(READY) ## the same, and what has become slower since the last time; THRESHOLD=25 (percent)
 	@$(BENCH) --compare --threshold $(or $(THRESHOLD),25) $(ARGS)

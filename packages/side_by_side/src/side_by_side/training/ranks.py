@@ -1,14 +1,11 @@
-"""Training by several processes, called ranks: which one this is, and torchrun's own launcher, which starts them."""
+"""Training by several processes, called ranks: which of them this one is, and what it does otherwise than one alone."""
 
-import logging
-import multiprocessing
 import os
 import re
 import runpy
 import signal
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +14,7 @@ from types import ModuleType
 
 import typer
 
+from .. import launcher
 from ..shell import finish, load
 from ..tables import UserError
 from .progress import interruptible
@@ -90,47 +88,13 @@ def check(run: Run) -> None:
         raise RankFailed(f"{run.implementation}: {run.problem}")
 
 
-def launch(names: Sequence[str], ranks: int, max_restarts: int, out: Path | None) -> None:
-    """Run this very command in so many processes, as torchrun does, and wait for them; exit as rank 0 does.
-
-    Without a restart left, say who died first, of what, and exit with 1.
-    """
-    from torch.distributed.elastic.multiprocessing.api import SignalException
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
-
-    config = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=ranks,
-        rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
-        run_id=str(uuid.uuid4()),
-        max_restarts=max_restarts,
-        start_method=start_method(names),
-    )
-    os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")  # or a restart meets the addresses of the dead
-    logging.disable(logging.CRITICAL)  # every signal that it sends would be told
+def launch(names: Sequence[str], ranks: int, restarts: int, out: Path | None) -> None:
+    """Run this very command in so many processes, as torchrun does, and exit as rank 0 does; with 1 where one died."""
     try:
-        codes = elastic_launch(config, command)(*sys.argv[1:])
-    except SignalException:
-        raise KeyboardInterrupt from None
-    except ChildFailedError as error:
-        rank, failure = error.get_first_failure()
-        of = signal.Signals(-failure.exitcode).name if failure.exitcode < 0 else failure.message
-        again = "; --resume goes on from the last checkpoint" if out else ""
-        finish([f"rank {rank} of {ranks} died of {of}, and the others were stopped{again}"])
-    raise typer.Exit(codes[0])
-
-
-def start_method(names: Sequence[str]) -> str:
-    """How a rank starts: forked from a server that has imported what is needed, where there are forks."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return "spawn"
-    modules = [load(name).__name__ for name in names]
-    own = ["side_by_side.cli", "side_by_side.training.train", "sklearn.model_selection"]
-    multiprocessing.set_forkserver_preload([*modules, *own])
-    return "forkserver"
+        code = launcher.launch(command, sys.argv[1:], names, ranks, restarts)
+    except launcher.RankDied as error:
+        finish([f"{error}{'; --resume goes on from the last checkpoint' if out else ''}"])
+    raise typer.Exit(code)
 
 
 def command(*arguments: str) -> int:
