@@ -1,6 +1,6 @@
 """One neural net from the foundations, in fastai: its Module, Optimizer and Learner.
 
-Read it in the order of its stages: arrays, neuron, layer, mlp, backward, module, training.
+Read it in the order of its stages: arrays, neuron, layer, mlp, backward, module, training; then parallel.
 """
 
 from .arrays import (

@@ -1,6 +1,6 @@
 """One neural net from the foundations, in PyTorch with autograd.
 
-Read it in the order of its stages: arrays, neuron, layer, mlp, backward, module, training.
+Read it in the order of its stages: arrays, neuron, layer, mlp, backward, module, training; then parallel.
 """
 
 from .arrays import (
