@@ -10,7 +10,8 @@ from typing import Any
 
 from .shell import load
 
-BESIDE = ("sklearn.model_selection", "side_by_side.cli", "side_by_side.training.train")
+BESIDE = ("sklearn.model_selection", "torch._dynamo", "side_by_side.cli", "side_by_side.training.train")
+"""What a rank would import later on, DistributedDataParallel in its first step."""
 
 
 class RankDied(Exception):
