@@ -39,7 +39,7 @@ def shard(x: Array, target: Array) -> tuple[Array, Array, float]:
 def all_reduce(loss: Array, parameters: Sequence[Parameter], part: float) -> Array:
     """Σ over the ranks of part · (loss, gradients): the whole batch's, in one message, for each has its delay."""
     moving: list[Any] = [parameter for parameter in parameters if parameter.grad is not None]
-    numbers = part * torch.cat([loss.view(1), *(parameter.grad.view(-1) for parameter in moving)])
+    numbers = part * torch.cat([loss.view(1), *(parameter.grad.flatten() for parameter in moving)])
     dist.all_reduce(numbers)
     loss, *grads = numbers.split([1, *(parameter.data.numel() for parameter in moving)])
     for parameter, grad in zip(moving, grads, strict=True):
