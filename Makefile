@@ -11,7 +11,7 @@ HERE := PYTHONPATH="$$PWD/shared_specs/src$(subst $(EMPTY) ,,$(patsubst %,:$$PWD
 TOOL := $(HERE) .tox/all/bin/side-by-side
 BENCH_IN := .tox/$(if $(PEERS)$(LIMITS),peers,all)
 BENCH = $(HERE) $(BENCH_IN)/bin/side-by-side bench \
-	$(if $(FULL),--full) $(if $(PEERS),--peers) $(if $(LIMITS),--limits) \
+	$(if $(FULL),--full) $(if $(PEERS),--peers) $(if $(LIMITS),--limits) $(addprefix --processes ,$(PROCESSES)) \
 	$(addprefix --impl ,$(IMPL)) $(addprefix --stage ,$(STAGE)) $(addprefix --device ,$(DEVICE)) \
 	$(addprefix --size ,$(subst ;, ,$(subst $(EMPTY) ,,$(SIZE))))
 .DEFAULT_GOAL := help
@@ -35,7 +35,7 @@ zoo: .tox/all/ready ## planted bugs, and the specs that catch them; ARGS="--stag
 	@$(TOOL) zoo $(ARGS)
 mutants: .tox/all/ready ## small changes to pure_python and numpy_impl, which the specs must notice; ARGS="--stage mlp --jobs 1"
 	@$(TOOL) mutants $(ARGS)
-bench: $(BENCH_IN)/ready ## speed tables, in results/ too; FULL=1 PEERS=1 LIMITS=1 IMPL= STAGE= DEVICE= SIZE=64,784-50-10 ARGS=--quick
+bench: $(BENCH_IN)/ready ## speed tables, in results/ too; FULL=1 PEERS=1 LIMITS=1 PROCESSES=1,2 IMPL= STAGE= DEVICE= SIZE=64,784-50-10 ARGS=--quick
 	@$(BENCH) $(ARGS)
 bench-compare: $(BENCH_IN)/ready ## the same, and what has become slower since the last time; THRESHOLD=25 (percent)
 	@$(BENCH) --compare --threshold $(or $(THRESHOLD),25) $(ARGS)

@@ -14,6 +14,6 @@ from shared_specs import contract
 
 in_pure_python: contract.Implementation[Any] = pure_python
 in_numpy: contract.Implementation[NDArray[Any]] = numpy_impl
-in_torch_by_hand: contract.Implementation[Tensor] = torch_manual
-in_torch_with_autograd: contract.Implementation[Tensor] = torch_autograd
-in_fastai: contract.Implementation[Tensor] = fastai_module
+in_torch_by_hand: contract.ParallelImplementation[Tensor] = torch_manual
+in_torch_with_autograd: contract.ParallelImplementation[Tensor] = torch_autograd
+in_fastai: contract.ParallelImplementation[Tensor] = fastai_module

@@ -1,11 +1,12 @@
 """The matrix of stages and implementations, from reports as the plugin writes them."""
 
+import re
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from shared_specs import STAGES, report
+from shared_specs import OPTIONAL, STAGES, report
 from shared_specs.report import ImplementationReport, Report, SpecResult
 from side_by_side.cli import app
 
@@ -44,6 +45,20 @@ def test_a_missing_name_exits_1_and_is_no_failure(tmp_path):
     assert result.exit_code == 1
     assert "1 missing, 6 passed" in result.stdout
     assert "a_net: 1 missing" in result.stderr
+
+
+def test_the_optional_stage_may_be_missing(tmp_path):
+    """Who leaves it out is red in the whole, or it is not shown who does; what fails in it still counts."""
+    for outcome, code in (("missing", 0), ("failed", 1)):
+        specs = [SpecResult(f"test_{row}.py::test_it", row, None, "passed") for row in STAGES]
+        specs.append(SpecResult("test_parallel.py::test_it", OPTIONAL, None, outcome))
+        report.write(
+            Report([ImplementationReport("a_net", "1.0", "cpu", ["float64"], specs=specs)]), tmp_path / "p.json"
+        )
+        result = matrix(tmp_path, "--expect", "a_net")
+        assert re.search(f"{OPTIONAL} +1 {outcome}", result.stdout)
+        assert "1 missing, 7 passed" not in result.stdout
+        assert result.exit_code == code
 
 
 def test_gaps_and_missing_hardware_are_shown_but_do_not_fail(tmp_path):

@@ -76,6 +76,23 @@ def test_a_stage_leaves_the_others_out(run_specs: Run, one_spec_a_stage: str) ->
     result.assert_outcomes(passed=2, deselected=5)
 
 
+OPTIONAL_STAGE = """
+    import pytest
+    pytestmark = pytest.mark.parallel
+
+    def test_ranks_share_a_batch(impl):
+        assert impl.fit_parallel(1) == 2
+"""
+
+
+def test_the_optional_stage_may_be_left_out_but_not_wrong(run_specs: Run) -> None:
+    """Who trains in one process fails, or nobody sees that the stage is missing; or a wrong answer in it passes."""
+    result = run_specs("--impl", "my_net", specs=OPTIONAL_STAGE)
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["parallel * 1 missing", "*my_net does not provide `fit_parallel` (stage parallel *"])
+    run_specs("--impl", "has", specs=OPTIONAL_STAGE, has="def fit_parallel(x): return x").assert_outcomes(failed=1)
+
+
 def test_an_implementation_in_the_current_folder_is_found(pytester: pytest.Pytester) -> None:
     """The command in the README fails where the module is not installed."""
     pytester.makepyfile(here="def relu(x): return x", test_planted=USES_NEURON)

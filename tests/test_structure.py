@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from shared_specs import STAGES
-from shared_specs.contract import STAGE_NAMES
+from shared_specs import OPTIONAL, STAGES
+from shared_specs.contract import OPTIONAL_NAMES, STAGE_NAMES
 from shared_specs.registry import READING_ORDER, implementations
 
 IMPLEMENTATIONS = implementations()
@@ -24,6 +24,7 @@ FRAMEWORKS = {
 }
 # torch.nn.Module decides what these take: it calls them on its children.
 SIGNATURES_OF_NN_MODULE = {"Module.named_parameters", "Module.state_dict"}
+WITH_PARALLEL = ("torch_manual", "torch_autograd", "fastai_module")
 ROOMS = {"training", "reading", "checking", "bench"}
 
 
@@ -94,9 +95,9 @@ def rooms(modules):
 
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 def test_every_package_has_the_same_files(implementation):
-    """A stage is missing, or a file is there that the others do not have."""
+    """A stage is missing, or a file is there that the others do not have; the optional one is for those on PyTorch."""
     folder = home(implementation)
-    files = ("__init__", "guard", *STAGES)
+    files = ["__init__", "guard", *STAGES, *([OPTIONAL] if implementation in WITH_PARALLEL else [])]
     assert {path.name for path in folder.glob("*.py")} == {f"{name}.py" for name in files}
     assert (folder / "py.typed").exists()
 
@@ -149,6 +150,17 @@ def test_every_public_definition_has_a_docstring(implementation, stage):
             nested = any(node in outer.body for outer in ast.walk(tree) if isinstance(outer, ast.FunctionDef))
             told_by_its_class = stage == "module" and node.name in ("forward", "backward")
             assert nested or told_by_its_class or ast.get_docstring(node), node.name
+
+
+@pytest.mark.parametrize("implementation", WITH_PARALLEL)
+def test_the_optional_stage_is_one_screen_with_names_of_its_own(implementation):
+    """It goes on after line 80, takes other arguments than its neighbours, or says nothing about itself."""
+    text = (home(implementation) / f"{OPTIONAL}.py").read_text(encoding="utf-8")
+    tree, neighbour = ast.parse(text), definitions(source(WITH_PARALLEL[0], OPTIONAL))
+    assert len(text.splitlines()) <= 80
+    assert ast.get_docstring(tree).startswith(f"Stage {len(STAGES)}, {OPTIONAL}: ")
+    assert all(definitions(tree)[name] == neighbour[name] for name in ("shard", *OPTIONAL_NAMES))
+    assert all(ast.get_docstring(node) for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef))
 
 
 @pytest.mark.parametrize("package", ["side_by_side", "shared_specs"])

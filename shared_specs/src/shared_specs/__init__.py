@@ -9,6 +9,9 @@ from importlib.metadata import version as _version
 STAGES = ("arrays", "neuron", "layer", "mlp", "backward", "module", "training")
 """The stages in the order in which the net grows; a stage uses earlier ones only."""
 
+OPTIONAL = "parallel"
+"""The stage beyond them that an implementation may leave out: it is missing there, and nothing is wrong."""
+
 try:
     __version__ = _version("shared_specs")
 except PackageNotFoundError:  # run from a source folder that is not installed

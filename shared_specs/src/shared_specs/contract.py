@@ -24,9 +24,10 @@ A typed assignment proves a module against them, in mypy or pyright:
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from shared_specs import STAGES
+from shared_specs import OPTIONAL, STAGES
 
 A = TypeVar("A")
 A_co = TypeVar("A_co", covariant=True)
@@ -327,6 +328,35 @@ class Implementation(
     """The whole contract."""
 
 
+class Parallel(Protocol):
+    """Stage 7, optional: many processes, called ranks, train one net; whoever starts them, tells each its number."""
+
+    def process_group(self, device: str | None = None) -> AbstractContextManager[None]:
+        """Join the other ranks, once a process, and leave them at the end.
+
+        The environment says who and where they are, as torchrun sets it: RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR and
+        MASTER_PORT.
+        """
+
+    def fit_parallel(
+        self,
+        model: Any,
+        batches: Any,
+        optimizer: Any,
+        epochs: int,
+        on_batch: Callable[[int, float], Any] | None = None,
+    ) -> list[float]:
+        """``fit``, inside the process group, by all ranks with the same batches: each takes its share of every one.
+
+        All begin with the parameters of rank 0. Losses, the gradients that a step takes, and parameters are on every
+        rank those of one process with the whole batch, however its samples are shared.
+        """
+
+
+class ParallelImplementation(Implementation[A], Parallel, Protocol[A]):
+    """The whole contract with the optional stage."""
+
+
 def _names(protocol: type) -> tuple[str, ...]:
     return tuple(name for name in vars(protocol) if not name.startswith("_"))
 
@@ -340,9 +370,13 @@ STAGE_NAMES: Mapping[str, tuple[str, ...]] = dict(
 """Stage → the names that an implementation provides in it."""
 
 
-ALL_NAMES = frozenset(METADATA).union(*STAGE_NAMES.values())
+OPTIONAL_NAMES = _names(Parallel)
+"""The names of the stage that an implementation may leave out."""
+
+ALL_NAMES = frozenset(METADATA).union(OPTIONAL_NAMES, *STAGE_NAMES.values())
 
 
 def stage_of(name: str) -> str | None:
     """The stage in which the contract asks for the name; None for metadata and for names that it does not ask for."""
-    return next((stage for stage, names in STAGE_NAMES.items() if name in names), None)
+    stages = {**STAGE_NAMES, OPTIONAL: OPTIONAL_NAMES}
+    return next((stage for stage, names in stages.items() if name in names), None)

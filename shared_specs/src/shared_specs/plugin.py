@@ -17,13 +17,14 @@ from typing import Any, TypeGuard
 
 import pytest
 
-from shared_specs import STAGES, __version__, failures, fixtures, gaps, registry, report
+from shared_specs import OPTIONAL, STAGES, __version__, failures, fixtures, gaps, registry, report
 from shared_specs.gaps import Gap
 from shared_specs.report import COURTESY, ImplementationReport, Report, SpecResult
 from shared_specs.trial import Implementation, NotProvided, Trial
 
 NAME = "shared_specs_run"
 SPECS = Path(__file__).resolve().parent / "specs"
+EVERY = (*STAGES, OPTIONAL)
 
 
 # Waking up
@@ -47,7 +48,7 @@ def _add_options(parser: pytest.Parser) -> None:
         metavar="NAME",
         help="a registered implementation or a module; default: all registered",
     )
-    add("--stage", action="append", choices=STAGES, help="only the specs of this stage")
+    add("--stage", action="append", choices=EVERY, help="only the specs of this stage")
     add(
         "--courtesy",
         action="store_true",
@@ -106,7 +107,7 @@ class SpecRun:
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Make a marker of each stage, and the folder of the report now rather than at the end."""
-        for stage in STAGES:
+        for stage in EVERY:
             config.addinivalue_line("markers", f"{stage}: a spec of this stage of the contract")
         config.addinivalue_line("markers", f"{COURTESY}: a spec of manners; it counts in a row of its own")
         if path := config.getoption("report"):
@@ -138,7 +139,7 @@ class SpecRun:
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Mark the specs of this package with their stage; other tests may mark themselves."""
         stage = item.path.stem.removeprefix("test_")
-        if SPECS in item.path.resolve().parents and stage in STAGES:
+        if SPECS in item.path.resolve().parents and stage in EVERY:
             item.add_marker(stage)
 
     @pytest.hookimpl(tryfirst=True)
@@ -147,7 +148,7 @@ class SpecRun:
         if self.problem:
             raise self.problem
         items[:] = [item for item in items if not item.get_closest_marker(COURTESY) or self._polite(item)]
-        stages = (*(config.getoption("stage") or STAGES), None)
+        stages = (*(config.getoption("stage") or EVERY), None)
         others = [item for item in items if _stage(item) not in stages]
         if others:
             items[:] = [item for item in items if _stage(item) in stages]
@@ -195,6 +196,8 @@ class SpecRun:
             params = _params(item)
             declared = [] if phase.skipped else self.trials[params["impl"]].gaps_of(item.originalname)
             outcome = _judge(phase, call.excinfo and call.excinfo.value, declared)
+            if outcome == "missing" and _stage(item) == OPTIONAL:
+                phase.outcome = "skipped"  # it is said, and the run is a success
             missing = outcome == "missing" and call.excinfo
             reason = failures.said(missing.value) if missing else _reason(phase)
             spec = SpecResult(_id(item), _row(item), params.get("dtype"), outcome, reason)
@@ -301,7 +304,7 @@ def _one_a_mistake(reports: list[pytest.TestReport]) -> list[pytest.TestReport]:
     for key in [key for key in alike if not key[-1]]:  # no mistake was recognised: it counts with one that was, if any
         if known := next((other for other in alike if other[:-1] == key[:-1] and other[-1]), None):
             alike[known] += alike.pop(key)
-    order = sorted(alike, key=lambda key: (key[0], STAGES.index(key[1]) if key[1] in STAGES else len(STAGES)))
+    order = sorted(alike, key=lambda key: (key[0], EVERY.index(key[1]) if key[1] in EVERY else len(EVERY)))
     return [_simplest(alike[key], stage=key[1]) for key in order]
 
 
@@ -334,7 +337,7 @@ def _id(item: pytest.Item) -> str:
 
 
 def _stage(item: pytest.Item) -> str | None:
-    return next((mark.name for mark in item.iter_markers() if mark.name in STAGES), None)
+    return next((mark.name for mark in item.iter_markers() if mark.name in EVERY), None)
 
 
 def _row(item: pytest.Item) -> str:

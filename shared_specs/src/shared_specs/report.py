@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shared_specs import STAGES, __version__
-from shared_specs.contract import METADATA, STAGE_NAMES
+from shared_specs import OPTIONAL, STAGES, __version__
+from shared_specs.contract import METADATA, OPTIONAL_NAMES, STAGE_NAMES
 
 OUTCOMES = ("failed", "missing", "passed", "gap", "not run")
 """What can become of a spec: "missing" waits for a name that the implementation does not have, a gap is declared by the
@@ -50,8 +50,9 @@ class ImplementationReport:
 
     @property
     def stages(self) -> dict[str, dict[str, int]]:
-        """Stage → outcome → the number of specs; then courtesy, if it was asked for."""
-        rows = (*STAGES, *{spec.stage for spec in self.specs if spec.stage == COURTESY})
+        """Stage → outcome → the number of specs; then the optional stage and courtesy, if they were asked for."""
+        asked = {spec.stage for spec in self.specs}
+        rows = (*STAGES, *(row for row in (OPTIONAL, COURTESY) if row in asked))
         counts = {row: dict.fromkeys(OUTCOMES, 0) for row in rows}
         for spec in self.specs:
             counts[spec.stage][spec.outcome] += 1
@@ -79,8 +80,9 @@ def matrix(runs: Sequence[ImplementationReport]) -> list[str]:
 
 
 def rows(runs: Iterable[ImplementationReport]) -> list[str]:
-    """The stages; and courtesy, if anyone was asked for it."""
-    return list(dict.fromkeys([*STAGES, *(row for run in runs for row in run.stages)]))
+    """The stages; the optional one and courtesy, if anyone was asked for them."""
+    asked = {row for run in runs for row in run.stages}
+    return [*STAGES, *(row for row in (OPTIONAL, COURTESY) if row in asked)]
 
 
 def notes(runs: Sequence[ImplementationReport]) -> list[str]:
@@ -103,7 +105,7 @@ def _specs(n: int) -> str:
 
 def _place(reason: str) -> int:
     """Where the contract asks for the name that is missing."""
-    names = [*METADATA, *(name for names in STAGE_NAMES.values() for name in names)]
+    names = [*METADATA, *(name for names in STAGE_NAMES.values() for name in names), *OPTIONAL_NAMES]
     return next((i for i, name in enumerate(names) if f"`{name}`" in reason), len(names))
 
 

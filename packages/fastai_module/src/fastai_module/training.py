@@ -134,10 +134,13 @@ def fit(
     After each step calls on_batch(step, loss), with steps counted from 0 over all epochs.
     """
     each_step = EachStep(on_batch)
-    device = next(model.parameters()).device
-    dls = fastai.DataLoaders(Loader(batches), Loader(()), device=device)  # nothing to validate on
-    # the loss comes from the Model, and the optimizer has its rates: a Learner would set its own
+    learner_of(model, Loader(batches), optimizer, each_step).fit(epochs)
+    return each_step.losses
+
+
+def learner_of(model: Any, batches: Loader, optimizer: Any, each_step: EachStep) -> Any:
+    """A Learner that takes the loss from the Model, and leaves the optimizer the rates that it has."""
+    dls = fastai.DataLoaders(batches, type(batches)(()), device=next(model.parameters()).device)  # validates on nothing
     learner = fastai.Learner(dls, model, loss_func=lambda loss, target: loss, default_cbs=False, cbs=each_step)
     learner.opt = SimpleNamespace(step=optimizer.step, zero_grad=optimizer.zero_grad, set_hypers=lambda **rates: None)
-    learner.fit(epochs)
-    return each_step.losses
+    return learner

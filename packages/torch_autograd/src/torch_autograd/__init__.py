@@ -1,6 +1,6 @@
 """One neural net from the foundations, in PyTorch with autograd.
 
-Read it in the order of its stages: arrays, neuron, layer, mlp, backward, module, training.
+Read it in the order of its stages: arrays, neuron, layer, mlp, backward, module, training; then parallel.
 """
 
 from .arrays import (
@@ -22,6 +22,7 @@ from .mlp import init_mlp, mlp, mse
 from .backward import linear_grad, loss_and_grads, mse_grad, relu_grad
 from .module import Linear, MSELoss, Model, Module, Parameter, ReLU, Sequential
 from .training import SGD, Batches, CrossEntropyLoss, Solved, accuracy, cross_entropy, cross_entropy_grad, fit
+from .parallel import fit_parallel, process_group
 
 __all__ = [
     "DTYPES",
@@ -66,4 +67,6 @@ __all__ = [
     "cross_entropy",
     "cross_entropy_grad",
     "fit",
+    "fit_parallel",
+    "process_group",
 ]

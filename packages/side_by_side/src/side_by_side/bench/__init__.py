@@ -2,5 +2,5 @@
 
 `plan` says which cells there are, `session` times them, `results` is the document that comes out, and `terminal`,
 `markdown` and `page` show it. Times come from pytest-benchmark (`absolute`), ratios from interleaved pairs (`pairs`).
-`goals` says how fast each package should be.
+`goals` says how fast each package should be, and `scaling` what several processes make of a step.
 """

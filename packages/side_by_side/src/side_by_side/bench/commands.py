@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 RESULTS = Path("results")
 FILES = ("bench.json", "bench.md", "bench.html")
+MOST_PROCESSES = 64  # on one machine
 EVERY = 10.0  # seconds between two lines, where nobody watches a bar
 
 
@@ -52,6 +53,9 @@ def bench(
     limits: Annotated[
         bool, typer.Option("--limits", help="Only whether each package is as fast as it should be.")
     ] = False,
+    processes: Annotated[
+        str | None, typer.Option(metavar="N,N,…", help="Only train steps that so many processes share.")
+    ] = None,
     aa: Annotated[int, typer.Option("--aa", min=0, help="Only time the baseline against itself, so often.")] = 0,
 ) -> None:
     """Time the same work in each, checked for its answer first; exit 1 where a cell is wrong or missing."""
@@ -71,7 +75,8 @@ def bench(
         "--threads": threads,
     }
     narrowing |= {"--quick": quick, "--full": full, "--peers": peers, "--compare": compare}
-    check_options({"--merge": merge, "--aa": aa, "--limits": limits}, narrowing, impl, threshold, compare)
+    alone = {"--merge": merge, "--aa": aa, "--limits": limits, "--processes": processes}
+    check_options(alone, narrowing, impl, threshold, compare)
     results.check_writable(out)
     settings = Settings(
         chosen(impl),
@@ -85,6 +90,8 @@ def bench(
     )
     if aa:
         check_against_itself(aa)
+    elif processes:
+        show_scaling(settings.implementations, counts(processes), out)
     elif limits:
         check_limits(settings.implementations)
     elif merge:
@@ -108,7 +115,7 @@ def check_options(
     """Raises UserError for options that do nothing beside the others."""
     modes = [option for option, value in alone.items() if value]
     idle = [*modes[1:], *(option for option, value in narrowing.items() if value)] if modes else []
-    if impl and modes and modes[0] != "--limits":
+    if impl and modes and modes[0] not in ("--limits", "--processes"):
         idle.append("--impl")
     if idle:
         raise UserError(f"{idle[0]} does nothing beside {modes[0]}")
@@ -181,6 +188,24 @@ def check_limits(packages: Sequence[str]) -> None:
     if attempt.interrupted:
         raise typer.Exit(INTERRUPTED)
     finish(goals.problems(reached))
+
+
+def show_scaling(packages: Sequence[str], ranks: Sequence[int], out: Path) -> None:
+    """A step by ranks, measured and predicted; the numbers go to scaling.json."""
+    from . import results, scaling
+
+    rows, link = scaling.measure(packages, ranks)
+    console().print(scaling.report(rows, link))
+    results.write_all(out, {"scaling.json": scaling.to_json(rows, link)})
+    console().print(f"Written: {out / 'scaling.json'}", soft_wrap=True, markup=False)
+
+
+def counts(text: str) -> list[int]:
+    """Numbers of processes: "1,2" → [1, 2]. Raises UserError for anything else."""
+    parts = text.split(",")
+    if not all(part.isdecimal() and 0 < int(part) <= MOST_PROCESSES for part in parts):
+        raise UserError(f"--processes {text}, expected whole numbers from 1 to {MOST_PROCESSES} such as 1,2")
+    return list(map(int, parts))
 
 
 def known_size(name: str) -> str:

@@ -16,7 +16,7 @@ import typer
 from ..shell import DTYPES, Dtype, Implementations, chosen, finish, load, progress, until_interrupted, widths
 from ..tables import UserError, choose, console
 from ..threads import current, pinned
-from .progress import Watch, bytes_ticker, interruptible
+from .progress import Watch, bytes_ticker
 
 if TYPE_CHECKING:
     from .checkpoint import Arrays
@@ -74,16 +74,24 @@ def train(
     every: Annotated[
         int | None, typer.Option(min=1, help="--lockstep prints a line after so many steps. [default: an epoch]")
     ] = None,
+    processes: Annotated[int, typer.Option(min=1, help="That share every batch, started as torchrun does.")] = 1,
+    max_restarts: Annotated[
+        int, typer.Option(min=0, help="How often --processes go on from the checkpoint where one has died.")
+    ] = 0,
 ) -> None:
     """Train all on the same data from the same start; exit 1 where one goes its own way."""
     single_thread()
-    from . import checkpoint
+    from . import checkpoint, ranks
     from . import train as training
     from .data import load as load_data
     from .own import TASKS
 
+    place = ranks.here()
     names = chosen(impl)
-    check_options(names, out, resume, overwrite, weights, lockstep, tolerance, every)
+    processes = max(processes, place.ranks)
+    check_options(names, out, resume, overwrite, weights, lockstep, tolerance, every, processes, max_restarts)
+    if processes > 1:
+        ranks.able(names)
     task = None if task is None else choose("task", task, TASKS)
     reading = {"folder": folder, "fetch": download, "task": task, "target": target, "delimiter": delimiter}
     with progress() as bar:
@@ -95,22 +103,26 @@ def train(
         "lr": lr,
     }
     given |= {"momentum": momentum, "weight_decay": weight_decay, "dtype": choose("dtype", dtype, DTYPES)}
-    given |= {"seed": seed, "device": device}
+    given |= {"seed": seed, "device": device, "processes": processes}
     settings = dataclasses.replace(
         training.recommended(found), **{name: value for name, value in given.items() if value is not None}
     )
     training.check(settings, found)
     start = checkpoint.load_weights(weights) if weights else None
-    out = check_out(names, out, settings, found, resume=resume, overwrite=overwrite, lockstep=lockstep, plots=plots)
+    if place.leads and not place.restarts:
+        out = check_out(names, out, settings, found, resume=resume, overwrite=overwrite, lockstep=lockstep, plots=plots)
+    if processes > place.ranks:
+        ranks.launch(names, processes, max_restarts, out)
     for sentence in found.told:
         console().print(sentence, markup=False)
-    with interruptible() as stop:
+    with ranks.joined(place, names, device) as stop:
         if lockstep:
             runs, problems = run_lockstep(names, found, settings, out, tolerance, every, start, stop)
         else:
-            runs, problems = run_each(names, found, settings, out, resume, start, stop)
+            again = resume or place.restarts > 0
+            runs, problems = run_each(names, found, settings, out, again, start, stop, place.leads)
         problems += [f"{run.implementation}: {run.problem}" for run in runs if run.stayed_out and impl]
-        if plots and out:
+        if plots and out and place.leads:
             from . import plots as pictures
 
             pictures.save_all(runs, found, out)
@@ -126,9 +138,11 @@ def run_each(
     resume: bool,
     start: "Arrays | None",
     stop: Callable[[], bool],
+    writes: bool,
 ) -> "tuple[list[Run], list[str]]":
     """Train one after the other, and show the table of all; the runs, and what is wrong with them."""
     from . import results
+    from .ranks import check
     from .train import steps, train
 
     runs: list[Run] = []
@@ -138,10 +152,12 @@ def run_each(
         net = load(name)
         with progress() as bar:
             watch = Watch(bar, name, steps(settings, data), settings.batch_size)
-            told = {"on_batch": watch.batch, "on_epoch": watch.epoch, "stop": stop}
+            told = {"writes": writes, "on_batch": watch.batch, "on_epoch": watch.epoch, "stop": stop}
             runs.append(
                 train(name, net, data, settings, out=out and out / name, resume=resume, weights=start, **told)  # type: ignore[arg-type]
             )
+        if settings.processes > 1:
+            check(runs[-1])
     show = console()
     show.print(results.result_table(runs, data, settings))
     if sentence := results.agreement(runs):
@@ -289,12 +305,18 @@ def check_options(
     lockstep: bool,
     tolerance: float | None,
     every: int | None,
+    processes: int,
+    max_restarts: int,
 ) -> None:
     """Raises UserError for options that exclude each other, or do nothing without another one."""
     if not lockstep and (every is not None or tolerance is not None):
         raise UserError(f"{'--tolerance' if every is None else '--every'} is for --lockstep")
     if tolerance is not None and not math.isfinite(tolerance):
         raise UserError(f"--tolerance {tolerance:g}, expected a finite number")
+    if lockstep and processes > 1:
+        raise UserError("--lockstep runs in one process")
+    if max_restarts and (processes == 1 or out is None):
+        raise UserError("--max-restarts is for --processes, and needs --out, the folder that has the checkpoints")
     if lockstep and len(names) < 2:
         raise UserError(f"--lockstep compares implementations, expected at least two, got {names[0]} alone")
     if lockstep and resume:

@@ -101,6 +101,7 @@ def train(
     out: Path | None = None,
     resume: bool = False,
     weights: Arrays | None = None,
+    writes: bool = True,
     on_batch: OnBatch | None = None,
     on_epoch: OnEpoch | None = None,
     stop: Callable[[], bool] = lambda: False,
@@ -108,9 +109,10 @@ def train(
     """Train one implementation, measure it on the validation part after each epoch and on the test part at the end.
 
     With `out`, a folder, it leaves a checkpoint and a line of history there after each epoch; with `resume` it goes on
-    from the checkpoint that it finds there, bit for bit as if it had never stopped. `weights` are other ones to begin
-    with. on_batch(step, loss) hears of every step, on_epoch(trainee, epoch) of every epoch; when stop() is true it ends
-    after the step, leaving checkpoint and history. A loss that is no number ends the run too, and is explained.
+    from the checkpoint that it finds there, bit for bit as if it had never stopped. Of several ranks one alone
+    `writes`. `weights` are other ones to begin with. on_batch(step, loss) hears of every step, on_epoch(trainee, epoch)
+    of every epoch; when stop() is true it ends after the step, leaving checkpoint and history. A loss that is no number
+    ends the run too, and is explained.
 
     So does an error of the implementation, which is told with the line that raised it.
 
@@ -120,7 +122,7 @@ def train(
         return Run(name, problem=problem)
     try:
         trainee = Trainee(name, net, data, settings, weights)
-        return _run(trainee, out, resume, on_batch, on_epoch, stop)
+        return _run(trainee, out, resume, writes, on_batch, on_epoch, stop)
     except UserError:
         raise
     except Exception as error:  # whatever a half-done implementation may do
@@ -131,12 +133,14 @@ def _run(
     trainee: Trainee,
     out: Path | None,
     resume: bool,
+    writes: bool,
     on_batch: OnBatch | None,
     on_epoch: OnEpoch | None,
     stop: Callable[[], bool],
 ) -> Run:
     name, data, settings = trainee.name, trainee.data, trainee.settings
-    epochs = _begin(trainee, out, resume)
+    epochs = _begin(trainee, out, resume, writes)
+    out = out if writes else None
     try:
         while trainee.epoch < settings.epochs:
             epoch = _epoch(trainee, on_batch, stop)
@@ -191,14 +195,15 @@ def check_resume(path: Path, settings: Settings, data: Data) -> None:
         )
 
 
-def _begin(trainee: Trainee, out: Path | None, resume: bool) -> list[Epoch]:
+def _begin(trainee: Trainee, out: Path | None, resume: bool, writes: bool) -> list[Epoch]:
     """Go to where the checkpoint is, if there is one to go on with; the history up to there."""
     if out is None:
         return []
     saved = out / checkpoint.RESUME
     if not (resume and saved.exists()):
-        history.rewrite(out / history.FILE, [])
-        save(trainee, out)
+        if writes:
+            history.rewrite(out / history.FILE, [])
+            save(trainee, out)
         return []
     check_resume(saved, trainee.settings, trainee.data)
     moment = checkpoint.load(saved)
@@ -207,7 +212,8 @@ def _begin(trainee: Trainee, out: Path | None, resume: bool) -> list[Epoch]:
     except UserError as error:
         raise UserError(f"{saved}: {error}") from error
     epochs = history.read(out / history.FILE, trainee.step)
-    history.rewrite(out / history.FILE, epochs)
+    if writes:
+        history.rewrite(out / history.FILE, epochs)
     return epochs
 
 

@@ -47,11 +47,13 @@ class Settings:
     seed: int = 0
     dtype: str = "float64"
     device: str = "cpu"
+    processes: int = 1
 
     def __str__(self) -> str:
         rates = f"lr {self.lr:g}, momentum {self.momentum:g}, weight decay {self.weight_decay:g}"
         epochs = f"{self.epochs} epoch{'s' * (self.epochs > 1)}"
-        return f"{epochs}, batch {self.batch_size}, {rates} · {self.dtype} on {self.device} · seed {self.seed}"
+        shared = f" · {self.processes} processes" if self.processes > 1 else ""
+        return f"{epochs}, batch {self.batch_size}, {rates} · {self.dtype} on {self.device}{shared} · seed {self.seed}"
 
 
 def start(sizes: Sequence[int], seed: int) -> dict[str, NDArray[Any]]:
@@ -68,6 +70,8 @@ def hindrance(net: ModuleType, settings: Settings) -> str | None:
     """Why an implementation cannot be trained so, if it cannot."""
     if missing := [needed for needed in NEEDED if not hasattr(net, needed)]:
         return f"not run: does not provide {', '.join(missing)}"
+    if settings.processes > 1 and not hasattr(net, "fit_parallel"):
+        return "not run: runs in one process, for it has no fit_parallel"
     if settings.dtype not in net.DTYPES:
         return f"not run: computes in {', '.join(net.DTYPES)} only"
     if settings.device not in net.devices():
@@ -86,6 +90,7 @@ class Trainee:
     ) -> None:
         """Raises UserError when the weights do not fit the sizes."""
         self.name, self.net, self.data, self.settings = name, net, data, settings
+        self.fit = net.fit if settings.processes == 1 else net.fit_parallel
         self.x, self.y = self.array(data.x_train), self._targets(data.y_train)
         self.x_valid, self.x_test = self.array(data.x_valid), self.array(data.x_test)
         loss = net.CrossEntropyLoss() if data.n_classes else net.MSELoss()
@@ -110,7 +115,7 @@ class Trainee:
             return np.array(self.net.tolist(array), self.settings.dtype)
 
     def train_epoch(self, on_batch: OnBatch | None = None) -> None:
-        """Train to the end of the epoch with the implementation's own `fit`.
+        """Train to the end of the epoch with the implementation's own `fit`, or `fit_parallel`.
 
         Calls on_batch(step, loss) after every step; steps count over all epochs. What it raises leaves the trainee
         between two steps, from which it can go on.
@@ -127,7 +132,7 @@ class Trainee:
 
         observed = Observed(self.optimizer, self._keep_gradients, self.steps_an_epoch - skipped)
         try:
-            self.net.fit(self.model, rest, observed, 1, count)
+            self.fit(self.model, rest, observed, 1, count)
             self.net.synchronize(self.settings.device)
         finally:
             self.step = before + done
@@ -289,8 +294,8 @@ def velocities(optimizer: Any, momentum: float) -> Any:
 
 
 def recorded(settings: Settings, data: Data) -> dict[str, Any]:
-    """What a run must have in common with the one that it goes on with: all but how long it trains, and where."""
-    kept = {name: value for name, value in asdict(settings).items() if name not in ("epochs", "device")}
+    """What a run must have in common with the one that it goes on with: not how long it trains, where, how shared."""
+    kept = {name: value for name, value in asdict(settings).items() if name not in ("epochs", "device", "processes")}
     return {**kept, "sizes": list(settings.sizes), "data": data.name, "fingerprint": data.fingerprint}
 
 
