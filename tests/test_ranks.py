@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 
 import torch_manual
 from shared_specs import ranks
+from side_by_side import launcher
 from side_by_side.cli import app
 from side_by_side.training import checkpoint
 from side_by_side.training.data import load
@@ -114,6 +116,19 @@ def test_a_rank_that_dies_stops_the_others_with_one_line(tmp_path):
     assert (said, run.returncode) == ("", 1)
     assert complaint.count("\n") == 1
     assert "of 2 died of SIGKILL, and the others were stopped; --resume goes on" in complaint
+
+
+@pytest.mark.parametrize(
+    ("exitcode", "message", "said"),
+    [
+        (-signal.SIGKILL, "Signal 9 (SIGKILL) received by PID 7", "SIGKILL"),
+        (1, {"message": "MemoryError: too much", "extraInfo": {}}, "MemoryError: too much"),
+        (1, "it left\nTraceback", "it left"),
+    ],
+)
+def test_what_a_rank_died_of_is_said_without_a_traceback(exitcode, message, said):
+    """The line of a rank that raised something is a page."""
+    assert launcher.cause(SimpleNamespace(exitcode=exitcode, message=message)) == said
 
 
 @pytest.mark.parametrize("name", ["pure_python", "numpy_impl"])

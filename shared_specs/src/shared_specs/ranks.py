@@ -8,6 +8,7 @@ import random
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing.queues import SimpleQueue
@@ -28,6 +29,9 @@ X, TARGET, LABELS = (
     [i * i % 5 % 2 for i in range(16)],
 )
 """16 samples: batches of 5, 5, 5 and 1, none of which goes into equal shares."""
+
+LATER = {"torch": "torch._dynamo", "fastai": "accelerate"}
+"""Library → what it imports at the first shared step: once for all ranks saves seconds."""
 
 Found: TypeAlias = dict[str, Any]
 """What a rank found in a course: "losses", "reports" of on_batch, and of each step its "grads" and "params"."""
@@ -91,8 +95,9 @@ def run(name: str, rank: int, ranks: int, port: int, found: "SimpleQueue[Any]") 
 def everything(name: str) -> dict[int, list[dict[str, Found]]]:
     """Number of ranks → what each of them found in each course."""
     registry.load(name)  # once: where processes can be forked, none has to import it again
-    if "torch" in sys.modules:
-        importlib.import_module("torch._dynamo")  # which DistributedDataParallel would do, in every rank
+    for later in [later for library, later in LATER.items() if library in sys.modules]:
+        with suppress(ImportError):
+            importlib.import_module(later)
     context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     found: SimpleQueue[Any] = context.SimpleQueue()
     for ranks in RANKS:

@@ -65,7 +65,7 @@ def fit_parallel(
     from fastai.distributed import DistributedDL  # here alone, for it brings Hugging Face's accelerate along
 
     class Shares(Loader, DistributedDL):
-        """Batches that come in shares already, so that a Learner in `distrib_ctx` takes them as they are."""
+        """What a Learner in `distrib_ctx` takes as it is; its own DistributedDL needs CUDA, and repeats samples."""
 
     each_share = EachShare(on_batch)
     learner = learner_of(model, Shares(batches), optimizer, each_share)

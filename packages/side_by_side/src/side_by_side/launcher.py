@@ -47,10 +47,17 @@ def launch(
         raise KeyboardInterrupt from None
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
-        of = signal.Signals(-failure.exitcode).name if failure.exitcode < 0 else failure.message
-        raise RankDied(f"rank {rank} of {ranks} died of {of}, and the others were stopped") from error
+        raise RankDied(f"rank {rank} of {ranks} died of {cause(failure)}, and the others were stopped") from error
     finally:
         logging.disable(logging.NOTSET)
+
+
+def cause(failure: Any) -> str:
+    """What a rank died of, as torchrun noted it: a signal, or what was raised, without the traceback."""
+    if failure.exitcode < 0:
+        return signal.Signals(-failure.exitcode).name
+    noted = failure.message
+    return str(noted["message"] if isinstance(noted, dict) else noted).partition("\n")[0]
 
 
 def start_method(names: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ and Yuan, "Bandwidth optimal all-reduce algorithms", 2009).
 """
 
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ from shared_specs.workloads.rows import NETS
 from .. import launcher
 from ..shell import load
 from ..tables import NOT_PROVIDED, UserError, duration, framed, table
+from ..threads import pinned
 
 WORK = 3e9  # floating-point operations that a timing takes at least
 STEPS = (7, 200)  # the fewest and the most steps of one
@@ -76,6 +78,7 @@ def measure(names: Sequence[str], counts: Sequence[int]) -> tuple[list[Row], Lin
 
     Raises UserError where none can, or a rank dies.
     """
+    os.environ.update(pinned(1))  # before a rank loads its libraries
     able = [name for name in names if hasattr(load(name), "fit_parallel")]
     if not able:
         raise UserError(f"{', '.join(names)}: each runs in one process, expected one that has a fit_parallel")

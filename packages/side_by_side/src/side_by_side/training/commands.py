@@ -109,9 +109,10 @@ def train(
     )
     training.check(settings, found)
     start = checkpoint.load_weights(weights) if weights else None
-    if place.leads and not place.restarts:
+    launching = processes > place.ranks
+    if place.leads and not place.restarts and (out or not launching):  # a new folder is for rank 0 to make
         out = check_out(names, out, settings, found, resume=resume, overwrite=overwrite, lockstep=lockstep, plots=plots)
-    if processes > place.ranks:
+    if launching:
         ranks.launch(names, processes, max_restarts, out)
     for sentence in found.told:
         console().print(sentence, markup=False)
