@@ -58,16 +58,19 @@ def _stage(left: str, right: str, stage: str, names: set[str] | None, unfold: bo
     return Group(heads, *_sections(sections, a, b, unfold), Rule(style="dim"), summary(sections, left, right))
 
 
-def _sections(sections: Iterable[Section], a: Side, b: Side, unfold: bool) -> Iterator[RenderableType]:
+def _sections(sections: Sequence[Section], a: Side, b: Side, unfold: bool) -> Iterator[RenderableType]:
     left, right = coloured(a.code), coloured(b.code)
+    verdicts = {section.name: section.verdict for section in sections}
     for alike, group in itertools.groupby(sections, lambda section: not unfold and section.verdict == "same"):
         if alike:
             if same := [section.name for section in group if section.name != TOP]:
                 yield Rule(Text(f"the same: {', '.join(same)}", "dim"), align="left", style="dim")
             continue
         for section in group:
-            note = section.verdict.replace("left", f"in {a.name}").replace("right", f"in {b.name}")
-            yield Rule(Text.assemble(section.name, (f"  {note}", "dim")), align="left", style="dim")
+            of_class = verdicts.get(section.name.rpartition(".")[0], "")
+            if not (of_class.startswith("only") and of_class == section.verdict):  # its class says so already
+                note = section.verdict.replace("left", f"in {a.name}").replace("right", f"in {b.name}")
+                yield Rule(Text.assemble(section.name, (f"  {note}", "dim")), align="left", style="dim")
             yield Columns([beside(row, left, right) for row in section.rows], 0 if unfold else FEW)
 
 
