@@ -10,6 +10,7 @@ from typer.models import ArgumentInfo, OptionInfo
 from typer.testing import CliRunner
 
 from side_by_side.cli import app
+from side_by_side.reading.site import evidence
 
 QUICK = {
     "train": ["--impl", "numpy_impl", "--data", "tripler", "--epochs", "1"],
@@ -77,6 +78,7 @@ def blank(monkeypatch):
 def somewhere(tmp_path, monkeypatch):
     """A folder with files that are not what they seem."""
     monkeypatch.chdir(tmp_path)
+    evidence.sentences.cache_clear()  # the site is refused where there is no contract, and not made once a value
     (tmp_path / "my.csv").write_text("a,b\n1,2\n")
     (tmp_path / "text.csv").write_text("no numbers here\n")
     (tmp_path / "empty").mkdir()

@@ -167,7 +167,8 @@ def test_limits_that_are_met_missed_and_not_to_be_told(folder, monkeypatch):
     ]
     monkeypatch.setattr(goals, "GOALS", planned)
     monkeypatch.setattr(goals, "PROCESSES", 1)
-    result = CliRunner().invoke(app, ["bench", "--limits", "--impl", "numpy_impl", "--impl", "wrong_net"])
+    arguments = ["bench", "--limits", "--impl", "numpy_impl", "--impl", "wrong_net"]
+    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
     assert result.exit_code == 1
     assert [line.split()[-1] for line in result.stdout.splitlines() if "GEMMs" in line] == ["met", "missed", "unclear"]
     assert "RuntimeError: no neuron today" in result.stdout

@@ -163,6 +163,6 @@ def test_one_alone_is_not_compared_with_anything():
 
 def test_lockstep_says_where_a_bug_is_not_met_in_training():
     command = ["train", "--lockstep", "--data", "tripler", "--epochs", "1", "--impl", "numpy_impl", "--impl"]
-    result = CliRunner().invoke(app, [*command, "neuron_forgets_its_bias@numpy_impl"])
+    result = CliRunner().invoke(app, [*command, "neuron_forgets_its_bias@numpy_impl"], env={"COLUMNS": "200"})
     assert result.exit_code == 0
     assert "All equal to the last bit: if their code differs, training does not come to where it does." in result.stdout
