@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -60,8 +61,9 @@ def kill_one(launcher: int, file: Path, n: int) -> None:
         found = [rank for child in children(launcher) for rank in children(child)]
         if len(found) == n and file.exists() and file.stat().st_mtime_ns != seen:
             time.sleep(random.random() / 100)
-            os.kill(random.choice(found), signal.SIGKILL)
-            return
+            with suppress(ProcessLookupError):  # it was just stopped for another one's death: wait for the next
+                os.kill(random.choice(found), signal.SIGKILL)
+                return
     raise AssertionError(f"the run of {launcher} does not go on")
 
 
