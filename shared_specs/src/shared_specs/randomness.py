@@ -1,14 +1,12 @@
 """All that is drawn from a seed; as a program, what an implementation draws in a process of its own, as JSON."""
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from shared_specs import registry
+from shared_specs import another, registry
 from shared_specs.oracle import Nested, flat
 
 SEEDS = (0, 1, 2**32, 2**70)
@@ -49,14 +47,12 @@ def everything(impl: Any) -> dict[str, Any]:
 @cache
 def elsewhere(name: str) -> dict[str, Any] | None:
     """The same in another process, where text has other hashes; None where no implementation goes by that name."""
-    own = {"PYTHONHASHSEED": "12345", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-m", __name__, name]
-    ran = subprocess.run(command, env={**os.environ, **own}, check=False, capture_output=True, text=True)
+    ran = another.run(__name__, name, PYTHONHASHSEED="12345")
     if "UnknownImplementation" in ran.stderr:
         return None
     if ran.returncode:
         raise AssertionError(f"{name} in another process: {ran.stderr[-2000:]}")
-    drawn: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+    drawn: dict[str, Any] = another.found(ran)
     return drawn
 
 

@@ -14,7 +14,7 @@ from functools import cache
 from multiprocessing.queues import SimpleQueue
 from typing import Any, TypeAlias
 
-from shared_specs import registry
+from shared_specs import another, registry
 from shared_specs.cases import dyadic, layers_of
 from shared_specs.lab import Lab
 from shared_specs.oracle import Nested, Params
@@ -131,17 +131,13 @@ def elsewhere(name: str) -> dict[int, list[dict[str, Found]]]:
 @cache
 def _ran(name: str) -> dict[int, list[dict[str, Found]]] | str:
     """What was found, or what went wrong: nobody waits for that twice."""
-    own = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", __name__, name]
     try:
-        ran = subprocess.run(
-            command, env={**os.environ, **own}, check=False, capture_output=True, text=True, timeout=PATIENCE
-        )
+        ran = another.run(__name__, name, PATIENCE, OMP_NUM_THREADS="1")
     except subprocess.TimeoutExpired:
         return f"after {PATIENCE} s its ranks still wait for each other"
     if ran.returncode:
         return ran.stderr.strip().splitlines()[-1]
-    return {int(ranks): found for ranks, found in json.loads(ran.stdout.splitlines()[-1]).items()}
+    return {int(ranks): found for ranks, found in another.found(ran).items()}
 
 
 if __name__ == "__main__":

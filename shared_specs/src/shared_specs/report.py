@@ -51,9 +51,7 @@ class ImplementationReport:
     @property
     def stages(self) -> dict[str, dict[str, int]]:
         """Stage → outcome → the number of specs; then the optional stage and courtesy, if they were asked for."""
-        asked = {spec.stage for spec in self.specs}
-        rows = (*STAGES, *(row for row in (OPTIONAL, COURTESY) if row in asked))
-        counts = {row: dict.fromkeys(OUTCOMES, 0) for row in rows}
+        counts = {row: dict.fromkeys(OUTCOMES, 0) for row in rows([self])}
         for spec in self.specs:
             counts[spec.stage][spec.outcome] += 1
         return counts
@@ -81,7 +79,7 @@ def matrix(runs: Sequence[ImplementationReport]) -> list[str]:
 
 def rows(runs: Iterable[ImplementationReport]) -> list[str]:
     """The stages; the optional one and courtesy, if anyone was asked for them."""
-    asked = {row for run in runs for row in run.stages}
+    asked = {spec.stage for run in runs for spec in run.specs}
     return [*STAGES, *(row for row in (OPTIONAL, COURTESY) if row in asked)]
 
 
