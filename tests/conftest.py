@@ -21,7 +21,6 @@ from side_by_side.training.trainee import Settings
 pytest_plugins = ["pytester"]
 
 os.environ.pop("CI", None)  # pytest and Hypothesis say more there: each test sees what a user sees
-os.environ.pop("PYTEST_XDIST_WORKER", None)  # nor does pytest-benchmark, which times nothing in a worker
 os.environ.update({**pinned(1), **current()})  # small arrays, and other tests beside these: one thread is fastest
 
 NET = """
